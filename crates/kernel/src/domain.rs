@@ -1,0 +1,318 @@
+//! What a domain is: tables, decisions, and (for participants of the saga) an action beside its compensation.
+//!
+//! A decider gets the rows it named, a message, the time and a source of ids; it changes the rows in memory and returns
+//! effects. The runtime does everything else.
+
+use crate::error::DecideError;
+use crate::ids::{Ids, SagaId};
+use crate::ledger::Movement;
+use crate::names::{DomainName, Reason, Step};
+use crate::plan::Plan;
+use crate::said::Said;
+use crate::state::WorkingSet;
+use crate::table::{Key, Record, Table};
+use crate::time::Timestamp;
+use crate::trace::Trace;
+use smol_str::SmolStr;
+use std::any::Any;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A request to one domain, with a typed answer.
+pub trait Command: Any + Send + Sync {
+    /// What comes back after commit.
+    type Reply: Any + Send;
+    /// Who decides it.
+    const DOMAIN: DomainName;
+}
+
+/// What a domain is asked to decide.
+pub enum Input<'a> {
+    /// A [`Command`]: downcast it to the domain's own type.
+    Command(&'a (dyn Any + Send + Sync)),
+    /// Something said that the domain listens to.
+    Heard(Heard<'a>),
+    /// A row whose [`Due`] column has passed.
+    Due {
+        /// The table.
+        table: &'static Table,
+        /// The row's key.
+        key: &'a Key,
+    },
+    /// A dead letter that this domain raised is to be tried again.
+    Redriven(&'a crate::judge::letters::DeadLetter),
+    /// A dead letter that this domain raised was ended by an operator's note.
+    Resolved(&'a crate::judge::letters::DeadLetter),
+}
+
+/// A message as its hearer sees it.
+#[derive(Clone, Copy)]
+pub struct Heard<'a> {
+    /// The order, top-up or thing it is about.
+    pub key: Uuid,
+    /// When it was said.
+    pub at: Timestamp,
+    /// Who said it.
+    pub by: &'a DomainName,
+    /// What was said.
+    pub said: &'a Said,
+    /// The saga's plan, if it is part of one.
+    pub plan: Option<&'a Arc<Plan>>,
+}
+
+impl<'a> Heard<'a> {
+    /// The plan, which a message of a saga always carries.
+    ///
+    /// # Errors
+    /// [`DecideError::Impossible`] if it does not.
+    pub fn need_plan(&self) -> Result<&'a Arc<Plan>, DecideError> {
+        self.plan.ok_or_else(|| DecideError::Impossible(format!("{} without a plan", self.said.name())))
+    }
+}
+
+/// Rows that fall due by themselves: when `column` (a nullable, indexed time) passes, the row comes back as
+/// [`Input::Due`]. The column is the timer; there is no other.
+#[derive(Clone, Copy, Debug)]
+pub struct Due {
+    /// The table.
+    pub table: &'static Table,
+    /// The column: milliseconds since the epoch, NULL for "not waiting".
+    pub column: &'static str,
+}
+
+/// A domain: one crate, written once, placed by a topology.
+pub trait Domain: Send + Sync {
+    /// Its name in topologies.
+    fn name(&self) -> DomainName;
+
+    /// Everything it keeps.
+    fn tables(&self) -> Vec<&'static Table>;
+
+    /// Its steps of the saga, if it has any.
+    fn participants(&self) -> Vec<&dyn Participant> {
+        Vec::new()
+    }
+
+    /// Names of what it listens to besides its steps (`order.confirmed`, `product.changed`).
+    fn hears(&self) -> &'static [&'static str] {
+        &[]
+    }
+
+    /// Rows that fall due.
+    fn due(&self) -> Vec<Due> {
+        Vec::new()
+    }
+
+    /// Names every row that [`Domain::decide`] may read for `input`. A row not named cannot be read.
+    ///
+    /// # Errors
+    /// If the message itself does not read.
+    fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError>;
+
+    /// Decides.
+    ///
+    /// # Errors
+    /// A fault (never a business refusal): the message's changes are discarded and it becomes a dead letter.
+    fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError>;
+}
+
+/// One step of the saga: its action beside its compensation. When each runs is the kernel's business
+/// ([`crate::participation`]); what they do is this domain's.
+pub trait Participant: Send + Sync {
+    /// The step's name.
+    fn step(&self) -> Step;
+
+    /// Whether a plan with these contents needs this step.
+    fn planned(&self, plan: &Plan) -> bool;
+
+    /// Names the rows that the action or the compensation touches.
+    fn keys(&self, plan: &Plan, keys: &mut Keys);
+
+    /// The action: guards in a fixed order, each one refusal, then the change.
+    ///
+    /// # Errors
+    /// A fault, never a business refusal.
+    fn act(
+        &self,
+        heard: &Heard<'_>,
+        plan: &Arc<Plan>,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<Acted, DecideError>;
+
+    /// The compensation: gives back what `receipt` says was taken. It has no business refusal.
+    ///
+    /// # Errors
+    /// A fault.
+    fn undo(
+        &self,
+        heard: &Heard<'_>,
+        plan: &Arc<Plan>,
+        receipt: &str,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<Undone, DecideError>;
+
+    /// What `receipt` did to which accounts, for audit and pruning.
+    ///
+    /// # Errors
+    /// If the receipt does not read.
+    fn movements(&self, receipt: &str) -> Result<Vec<Movement>, DecideError>;
+}
+
+/// What an action came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Acted {
+    /// It took effect; the receipt says what was taken (JSON).
+    Done(SmolStr),
+    /// It refuses, and changed nothing that stays (the kernel discards what it did).
+    Refused(Reason),
+    /// An outside call was asked for; [`crate::participation::settle`] ends it. The receipt so far, if any.
+    Pending(Option<SmolStr>),
+}
+
+/// What a compensation came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Undone {
+    /// It is undone.
+    Now,
+    /// An outside call was asked for; [`crate::participation::settle`] ends it.
+    Pending,
+}
+
+/// The rows that a batch needs, collected before one load per table.
+#[derive(Default)]
+pub struct Keys {
+    wanted: Vec<(&'static Table, Key)>,
+}
+
+impl Keys {
+    /// The row of `R` under `key`.
+    pub fn want<R: Record>(&mut self, key: impl Into<Key>) {
+        self.wanted.push((R::TABLE, key.into()));
+    }
+
+    /// A row of any table.
+    pub fn want_row(&mut self, table: &'static Table, key: Key) {
+        self.wanted.push((table, key));
+    }
+
+    /// Everything named so far; leaves none.
+    pub fn take(&mut self) -> Vec<(&'static Table, Key)> {
+        std::mem::take(&mut self.wanted)
+    }
+}
+
+/// What a decider may use besides rows, and where its effects go.
+pub struct Cx<'a> {
+    /// The time of this batch.
+    pub now: Timestamp,
+    /// The trace that caused this decision.
+    pub trace: Trace,
+    /// Fresh ids.
+    pub ids: &'a mut dyn Ids,
+    /// Effects so far.
+    pub effects: Effects,
+}
+
+/// Effects as values: performed by the runtime, after commit where they leave the database.
+#[derive(Default)]
+pub struct Effects {
+    /// What is said: written to the event log with the rows.
+    pub says: Vec<Speech>,
+    /// Outside calls to start after commit.
+    pub calls: Vec<OutsideCall>,
+    /// The answer to a command, sent after commit.
+    pub reply: Option<Box<dyn Any + Send>>,
+    /// Alerts for operators (also logged and counted).
+    pub alerts: Vec<Alert>,
+}
+
+/// Something said.
+pub struct Speech {
+    /// Who says it.
+    pub by: DomainName,
+    /// What it is about.
+    pub key: Uuid,
+    /// Its trace.
+    pub trace: Trace,
+    /// The saga's plan, if it is part of one.
+    pub plan: Option<Arc<Plan>>,
+    /// What.
+    pub said: Said,
+}
+
+/// A call that leaves the database: to a PG, to the data platform. Its answer comes back as a command.
+pub struct OutsideCall {
+    /// Whose call.
+    pub by: DomainName,
+    /// The domain's own request type.
+    pub request: Arc<dyn Any + Send + Sync>,
+}
+
+/// Something an operator must see.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alert {
+    /// A stable kind, the metric's label.
+    pub kind: &'static str,
+    /// One sentence.
+    pub detail: String,
+    /// The order or top-up, if it is about one.
+    pub saga: Option<SagaId>,
+}
+
+/// A place in the effects to go back to.
+#[derive(Clone, Copy)]
+pub struct EffectsMark(usize, usize, usize);
+
+impl<'a> Cx<'a> {
+    /// A context for one decision.
+    pub fn new(now: Timestamp, trace: Trace, ids: &'a mut dyn Ids) -> Self {
+        Self { now, trace, ids, effects: Effects::default() }
+    }
+
+    /// Says something about the saga of `plan`.
+    pub fn say(&mut self, by: DomainName, plan: &Arc<Plan>, said: Said) {
+        let trace = self.trace;
+        self.effects.says.push(Speech { by, key: plan.saga.0, trace, plan: Some(Arc::clone(plan)), said });
+    }
+
+    /// Says something about a saga that has no plan yet (or needs none).
+    pub fn say_of(&mut self, by: DomainName, key: Uuid, said: Said) {
+        let trace = self.trace;
+        self.effects.says.push(Speech { by, key, trace, plan: None, said });
+    }
+
+    /// States a fact about `key`: `kind` is `domain.what`.
+    pub fn state_fact(&mut self, by: DomainName, key: Uuid, kind: &'static str, body: serde_json::Value) {
+        self.say_of(by, key, Said::Fact { kind: SmolStr::new_static(kind), body });
+    }
+
+    /// Asks for an outside call after commit.
+    pub fn call<R: Any + Send + Sync>(&mut self, by: DomainName, request: R) {
+        self.effects.calls.push(OutsideCall { by, request: Arc::new(request) });
+    }
+
+    /// Answers the command being decided.
+    pub fn reply<R: Any + Send>(&mut self, reply: R) {
+        self.effects.reply = Some(Box::new(reply));
+    }
+
+    /// Raises an alert.
+    pub fn alert(&mut self, kind: &'static str, saga: Option<SagaId>, detail: impl Into<String>) {
+        self.effects.alerts.push(Alert { kind, detail: detail.into(), saga });
+    }
+
+    /// Where the effects stand.
+    #[must_use]
+    pub fn mark(&self) -> EffectsMark {
+        EffectsMark(self.effects.says.len(), self.effects.calls.len(), self.effects.alerts.len())
+    }
+
+    /// Discards the effects since `mark`.
+    pub fn rewind(&mut self, mark: EffectsMark) {
+        self.effects.says.truncate(mark.0);
+        self.effects.calls.truncate(mark.1);
+        self.effects.alerts.truncate(mark.2);
+    }
+}

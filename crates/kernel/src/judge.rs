@@ -1,0 +1,395 @@
+//! The judge: the one who ends every saga. Pure: a saga's state, a signal, and rulings as values.
+//!
+//! Shortcuts in a topology (a refusal that others hear directly) only hasten; this is what guarantees.
+
+pub mod letters;
+
+use crate::names::{Reason, Step};
+use crate::said::Said;
+use crate::text_enum;
+use crate::time::Backoff;
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+text_enum! {
+    /// Where an order stands.
+    pub enum SagaStatus {
+        /// Made, not yet to be paid; expires.
+        Created = "CREATED",
+        /// Under way.
+        Pending = "PENDING",
+        /// Every planned step is done.
+        Confirmed = "CONFIRMED",
+        /// Being compensated after a refusal, a deadline or a cancel.
+        Failing = "FAILING",
+        /// Every planned step is refused or compensated.
+        Failed = "FAILED",
+        /// A confirmed order being taken back.
+        Cancelling = "CANCELLING",
+        /// A confirmed order taken back.
+        Cancelled = "CANCELLED",
+    }
+}
+
+impl SagaStatus {
+    /// Nothing more will happen by itself.
+    #[must_use]
+    pub fn is_settled(self) -> bool {
+        match self {
+            Self::Confirmed | Self::Failed | Self::Cancelled => true,
+            Self::Created | Self::Pending | Self::Failing | Self::Cancelling => false,
+        }
+    }
+}
+
+text_enum! {
+    /// What the judge knows of a step. It only moves unknown → done or refused → compensated.
+    pub enum StepStatus {
+        /// No answer yet.
+        Unknown = "UNKNOWN",
+        /// It took effect.
+        Done = "DONE",
+        /// It refused.
+        Refused = "REFUSED",
+        /// Nothing of it is in effect.
+        Compensated = "COMPENSATED",
+    }
+}
+
+/// A planned step as the judge sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct StepState {
+    /// The step.
+    pub name: Step,
+    /// What is known of it.
+    pub status: StepStatus,
+    /// Why it refused or what made it compensate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// How often its compensation was asked for.
+    #[serde(default)]
+    pub attempts: u32,
+    /// A dead letter stands for it: it is not asked again until redriven or resolved.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub parked: bool,
+}
+
+/// A saga as its owner keeps it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Saga {
+    /// Where it stands.
+    pub status: SagaStatus,
+    /// The first cause, once it is failing.
+    pub reason: Option<Reason>,
+    /// The planned steps, in the topology's order.
+    pub steps: Vec<StepState>,
+}
+
+/// What the judge is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Signal<'a> {
+    /// Carry it out.
+    Start,
+    /// A participant said something.
+    Heard(&'a Said),
+    /// Its deadline passed (CREATED: its expiry).
+    Deadline,
+    /// The customer cancels.
+    Cancel,
+    /// It is time to ask the unanswered again.
+    Resend,
+    /// An operator lets a parked step be asked again.
+    Unpark(&'a Step),
+    /// An operator declares a step compensated.
+    Resolve(&'a Step),
+}
+
+/// How the steps are set going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Coordination {
+    /// The order announces itself once; the topology's routes do the rest.
+    Announce,
+    /// The order asks for each step in turn.
+    Ask,
+}
+
+/// How patient the judge is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Waits between asking for compensation again.
+    pub resend: Backoff,
+    /// After how many asks a step becomes a dead letter.
+    pub budget: u32,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { resend: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(15) }, budget: 10 }
+    }
+}
+
+/// What the judge rules.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Ruling {
+    /// Say this to everyone.
+    Announce(Announcement),
+    /// Ask for a step's action.
+    Ask(Step),
+    /// Ask for a step's compensation; how often it was asked before.
+    Undo(Step, u32),
+    /// Ask again after this long.
+    WakeAfter(Duration),
+    /// No more waking: it is settled, or waits for an operator.
+    Sleep,
+    /// The step's compensation budget is spent: dead letter and alert.
+    Park(Step),
+    /// Something an operator must know; nothing changes.
+    Alert(String),
+}
+
+/// Words of the judge to everyone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Announcement {
+    /// Carry it out.
+    Placed,
+    /// Everyone compensate.
+    Failing,
+    /// Everyone compensate: a confirmed order is taken back.
+    Cancelling,
+    /// Final.
+    Confirmed,
+    /// Final.
+    Failed,
+    /// Final.
+    Cancelled,
+}
+
+/// Why a cancel was turned down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NotCancellable {
+    /// It failed.
+    Failed,
+}
+
+/// Decides what follows from `signal`. Changes `saga`, returns rulings in the order in which they take effect.
+#[must_use]
+pub fn judge(saga: &mut Saga, signal: &Signal<'_>, how: Coordination, patience: &Patience) -> Vec<Ruling> {
+    let mut rulings = Vec::new();
+    match signal {
+        Signal::Start => start(saga, how, &mut rulings),
+        Signal::Heard(said) => heard(saga, said, how, patience, &mut rulings),
+        Signal::Deadline => match saga.status {
+            SagaStatus::Created => fail_unstarted(saga, Reason::TIMED_OUT, &mut rulings),
+            SagaStatus::Pending => fail(saga, Reason::TIMED_OUT, patience, &mut rulings),
+            SagaStatus::Failing | SagaStatus::Cancelling => resend(saga, patience, &mut rulings),
+            SagaStatus::Confirmed | SagaStatus::Failed | SagaStatus::Cancelled => rulings.push(Ruling::Sleep),
+        },
+        Signal::Cancel => match saga.status {
+            SagaStatus::Created => fail_unstarted(saga, Reason::CANCELLED_BY_CUSTOMER, &mut rulings),
+            SagaStatus::Pending => fail(saga, Reason::CANCELLED_BY_CUSTOMER, patience, &mut rulings),
+            SagaStatus::Confirmed => cancel(saga, patience, &mut rulings),
+            SagaStatus::Failing | SagaStatus::Failed | SagaStatus::Cancelling | SagaStatus::Cancelled => {}
+        },
+        Signal::Resend => resend(saga, patience, &mut rulings),
+        Signal::Unpark(step) => {
+            if let Some(state) = saga.steps.iter_mut().find(|state| state.name == **step && state.parked) {
+                state.parked = false;
+                state.attempts = 0;
+                resend(saga, patience, &mut rulings);
+            }
+        }
+        Signal::Resolve(step) => {
+            if let Some(state) = saga.steps.iter_mut().find(|state| state.name == **step) {
+                state.status = StepStatus::Compensated;
+                state.parked = false;
+            }
+            end_if_compensated(saga, &mut rulings);
+        }
+    }
+    rulings
+}
+
+fn start(saga: &mut Saga, how: Coordination, rulings: &mut Vec<Ruling>) {
+    if saga.status != SagaStatus::Created {
+        return;
+    }
+    saga.status = SagaStatus::Pending;
+    rulings.push(Ruling::Announce(Announcement::Placed));
+    match (how, saga.steps.first()) {
+        (Coordination::Ask, Some(first)) => rulings.push(Ruling::Ask(first.name.clone())),
+        (Coordination::Announce, _) | (Coordination::Ask, None) => {}
+    }
+}
+
+fn heard(saga: &mut Saga, said: &Said, how: Coordination, patience: &Patience, rulings: &mut Vec<Ruling>) {
+    let Some(news) = note(saga, said) else { return };
+    match saga.status {
+        SagaStatus::Pending => match news {
+            News::Done => confirm_or_go_on(saga, said, how, rulings),
+            News::Refused(reason) | News::Compensated(Some(reason)) => fail(saga, reason, patience, rulings),
+            News::Compensated(None) => fail(saga, Reason::TIMED_OUT, patience, rulings),
+            // Nothing was to be compensated yet; the deadline will ask for it.
+            News::Stuck => {}
+        },
+        SagaStatus::Failing | SagaStatus::Cancelling => match news {
+            // A late success is given back: the compensation that was sent may have come before it.
+            News::Done => {
+                if let Said::Done { step, .. } = said {
+                    rulings.push(Ruling::Undo(step.clone(), 0));
+                }
+            }
+            News::Refused(_) | News::Compensated(_) => end_if_compensated(saga, rulings),
+            News::Stuck => {
+                if all_waiting_are_parked(saga) {
+                    rulings.push(Ruling::Sleep);
+                }
+            }
+        },
+        SagaStatus::Confirmed => match news {
+            News::Done => {}
+            News::Refused(_) | News::Compensated(_) | News::Stuck => {
+                rulings.push(Ruling::Alert(format!("{} after the order was confirmed", said.name())));
+            }
+        },
+        SagaStatus::Created | SagaStatus::Failed | SagaStatus::Cancelled => {}
+    }
+}
+
+/// What a participant's words change in what the judge knows.
+enum News {
+    Done,
+    Refused(Reason),
+    Compensated(Option<Reason>),
+    Stuck,
+}
+
+/// Writes down what was said; `None` if it is no news. A confirmed order's steps are not rewritten by late words.
+fn note(saga: &mut Saga, said: &Said) -> Option<News> {
+    let confirmed = saga.status == SagaStatus::Confirmed;
+    match said {
+        Said::Done { step, prior } => {
+            for earlier in prior {
+                advance(saga, earlier, StepStatus::Done, None);
+            }
+            advance(saga, step, StepStatus::Done, None).then_some(News::Done)
+        }
+        Said::Refused { step, reason } => {
+            let news = confirmed || advance(saga, step, StepStatus::Refused, Some(reason));
+            news.then(|| News::Refused(reason.clone()))
+        }
+        Said::Compensated { step, cause } => {
+            let news = confirmed || advance(saga, step, StepStatus::Compensated, cause.as_ref());
+            news.then(|| News::Compensated(cause.clone()))
+        }
+        Said::Stuck { step, .. } => {
+            let state = saga.steps.iter_mut().find(|state| state.name == *step)?;
+            state.parked = true;
+            Some(News::Stuck)
+        }
+        _ => None,
+    }
+}
+
+/// Moves a step forward, never back; true if it moved.
+fn advance(saga: &mut Saga, step: &Step, to: StepStatus, reason: Option<&Reason>) -> bool {
+    let Some(state) = saga.steps.iter_mut().find(|state| state.name == *step) else { return false };
+    let moves = match (state.status, to) {
+        (StepStatus::Unknown, StepStatus::Done | StepStatus::Refused | StepStatus::Compensated)
+        | (StepStatus::Done | StepStatus::Refused, StepStatus::Compensated) => true,
+        (_, StepStatus::Unknown)
+        | (StepStatus::Done | StepStatus::Refused, StepStatus::Done | StepStatus::Refused)
+        | (StepStatus::Compensated, _) => false,
+    };
+    if moves {
+        state.status = to;
+        if let Some(reason) = reason {
+            state.reason.get_or_insert_with(|| reason.clone());
+        }
+        if to == StepStatus::Compensated {
+            state.parked = false;
+        }
+    }
+    moves
+}
+
+fn confirm_or_go_on(saga: &mut Saga, said: &Said, how: Coordination, rulings: &mut Vec<Ruling>) {
+    if saga.steps.iter().all(|state| state.status == StepStatus::Done) {
+        saga.status = SagaStatus::Confirmed;
+        rulings.push(Ruling::Announce(Announcement::Confirmed));
+        rulings.push(Ruling::Sleep);
+        return;
+    }
+    // Ask for the next step only when its predecessor has just answered: a repeated answer must not ask twice ahead.
+    if let (Coordination::Ask, Said::Done { step, .. }) = (how, said) {
+        let next = saga.steps.iter().skip_while(|state| state.name != *step).nth(1);
+        if let Some(next) = next.filter(|next| next.status == StepStatus::Unknown) {
+            rulings.push(Ruling::Ask(next.name.clone()));
+        }
+    }
+}
+
+fn fail(saga: &mut Saga, reason: Reason, patience: &Patience, rulings: &mut Vec<Ruling>) {
+    saga.status = SagaStatus::Failing;
+    saga.reason = Some(reason);
+    rulings.push(Ruling::Announce(Announcement::Failing));
+    rulings.push(Ruling::WakeAfter(patience.resend.wait(0)));
+    end_if_compensated(saga, rulings);
+}
+
+fn cancel(saga: &mut Saga, patience: &Patience, rulings: &mut Vec<Ruling>) {
+    saga.status = SagaStatus::Cancelling;
+    rulings.push(Ruling::Announce(Announcement::Cancelling));
+    rulings.push(Ruling::WakeAfter(patience.resend.wait(0)));
+}
+
+/// Nothing was planned, so nothing is to be compensated.
+fn fail_unstarted(saga: &mut Saga, reason: Reason, rulings: &mut Vec<Ruling>) {
+    saga.status = SagaStatus::Failed;
+    saga.reason = Some(reason);
+    rulings.push(Ruling::Announce(Announcement::Failed));
+    rulings.push(Ruling::Sleep);
+}
+
+fn end_if_compensated(saga: &mut Saga, rulings: &mut Vec<Ruling>) {
+    let over =
+        saga.steps.iter().all(|state| matches!(state.status, StepStatus::Refused | StepStatus::Compensated));
+    let announcement = match saga.status {
+        SagaStatus::Failing if over => Announcement::Failed,
+        SagaStatus::Cancelling if over => Announcement::Cancelled,
+        _ => return,
+    };
+    saga.status =
+        if announcement == Announcement::Failed { SagaStatus::Failed } else { SagaStatus::Cancelled };
+    rulings.push(Ruling::Announce(announcement));
+    rulings.push(Ruling::Sleep);
+}
+
+fn waits(state: &StepState) -> bool {
+    matches!(state.status, StepStatus::Unknown | StepStatus::Done)
+}
+
+fn all_waiting_are_parked(saga: &Saga) -> bool {
+    saga.steps.iter().filter(|state| waits(state)).all(|state| state.parked)
+}
+
+/// Asks every unanswered, unparked step again; parks those whose budget is spent.
+fn resend(saga: &mut Saga, patience: &Patience, rulings: &mut Vec<Ruling>) {
+    if !matches!(saga.status, SagaStatus::Failing | SagaStatus::Cancelling) {
+        return;
+    }
+    let mut longest = 0;
+    let mut asked = false;
+    for state in saga.steps.iter_mut().filter(|state| waits(state) && !state.parked) {
+        if state.attempts >= patience.budget {
+            state.parked = true;
+            rulings.push(Ruling::Park(state.name.clone()));
+        } else {
+            state.attempts += 1;
+            longest = longest.max(state.attempts);
+            asked = true;
+            rulings.push(Ruling::Undo(state.name.clone(), state.attempts));
+        }
+    }
+    rulings.push(if asked { Ruling::WakeAfter(patience.resend.wait(longest)) } else { Ruling::Sleep });
+}

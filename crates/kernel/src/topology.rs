@@ -1,0 +1,431 @@
+//! A topology: which domains share a deployment unit, who hears whom, when the client is answered. Data, read from TOML
+//! and checked when loaded; every complaint names a line.
+
+use crate::judge::Coordination;
+use crate::names::{DomainName, Step};
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+use toml::Spanned;
+
+/// When an order's client is answered, unless it says otherwise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Answer {
+    /// Once settled (or after the longest wait).
+    Settled,
+    /// Once accepted.
+    Accepted,
+}
+
+/// Where the quote's facts come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum QuoteFrom {
+    /// The same database.
+    Local,
+    /// The owners are asked; the catalogue is cached.
+    Calls,
+    /// Replicas fed by events.
+    Replica,
+}
+
+/// When the data platform is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PaymentDelivery {
+    /// After the fact.
+    #[default]
+    Deferred,
+    /// Inside the payment step: a failed delivery cancels the charge.
+    Inline,
+}
+
+/// What is deployed together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unit {
+    /// Its name.
+    pub name: String,
+    /// The domains it runs.
+    pub domains: Vec<DomainName>,
+    /// Those of them that keep a store of their own beside the unit's (CQRS read models).
+    pub own_store: Vec<DomainName>,
+}
+
+/// One database: what one batch loop runs over.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Database {
+    /// Its name: the unit's, or `unit-domain` for a store of a domain's own.
+    pub name: String,
+    /// The unit it belongs to.
+    pub unit: String,
+    /// The domains in it.
+    pub domains: Vec<DomainName>,
+}
+
+/// What makes a step act and compensate.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepRoute {
+    /// The step.
+    pub step: Step,
+    /// Names of what makes it act (`order.placed`, `stock.done`).
+    pub acts_on: Vec<String>,
+    /// Names of what makes it compensate, besides the judge's own request.
+    pub compensates_on: Vec<String>,
+    /// Whether the judge waits for it. A follower (`sales` after the fact) is never able to fail the order.
+    pub follower: bool,
+}
+
+/// A checked topology.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Topology {
+    /// Its name.
+    pub name: String,
+    /// One sentence.
+    pub summary: String,
+    /// When the client is answered.
+    pub answer: Answer,
+    /// Where quotes come from.
+    pub quote: QuoteFrom,
+    /// How the steps are set going.
+    pub coordination: Coordination,
+    /// When the data platform is told.
+    pub payment_delivery: PaymentDelivery,
+    /// The order in which planned steps stand in a plan.
+    pub order: Vec<Step>,
+    /// Steps that are planned even when there is nothing for them to do.
+    pub always: Vec<Step>,
+    /// Steps decided as one: if any refuses, none applies.
+    pub groups: Vec<Vec<Step>>,
+    /// Steps whose `done` the judge listens to; the others' arrive as what the last one carries.
+    pub judged_on: Vec<Step>,
+    /// What is deployed together.
+    pub units: Vec<Unit>,
+    /// What makes each step act and compensate.
+    pub routes: Vec<StepRoute>,
+}
+
+/// A complaint about a topology file.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}: {message}")]
+pub struct TopologyError {
+    /// 1-based line in the file.
+    pub line: usize,
+    /// What is wrong.
+    pub message: String,
+}
+
+/// Which domains exist and which steps they run: what a topology is checked against.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// Every registered domain, and the steps it runs.
+    pub domains: BTreeMap<DomainName, Vec<Step>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    name: Spanned<String>,
+    summary: String,
+    answer: Answer,
+    quote: QuoteFrom,
+    #[serde(default)]
+    payment_delivery: PaymentDelivery,
+    saga: Spanned<SagaTable>,
+    unit: Vec<Spanned<UnitTable>>,
+    #[serde(default)]
+    step: BTreeMap<Spanned<String>, RouteTable>,
+    #[serde(default)]
+    follower: BTreeMap<Spanned<String>, RouteTable>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SagaTable {
+    coordination: Coordination,
+    order: Vec<Spanned<String>>,
+    #[serde(default)]
+    always: Vec<Spanned<String>>,
+    #[serde(default)]
+    groups: Vec<Vec<Spanned<String>>>,
+    #[serde(default)]
+    judged_on: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct UnitTable {
+    name: Spanned<String>,
+    domains: Vec<Spanned<String>>,
+    #[serde(default)]
+    own_store: Vec<Spanned<String>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RouteTable {
+    #[serde(default)]
+    acts_on: Vec<Spanned<String>>,
+    #[serde(default)]
+    compensates_on: Vec<Spanned<String>>,
+}
+
+/// What the order itself says that a step may listen to.
+const ORDER_WORDS: [&str; 6] = [
+    "order.placed",
+    "order.confirmed",
+    "order.failing",
+    "order.failed",
+    "order.cancelling",
+    "order.cancelled",
+];
+
+impl Topology {
+    /// Reads and checks a topology file.
+    ///
+    /// # Errors
+    /// The first complaint, with its line.
+    pub fn parse(text: &str, known: &Known) -> Result<Self, TopologyError> {
+        let file: File = toml::from_str(text).map_err(|error| TopologyError {
+            line: error.span().map_or(1, |span| line_at(text, span.start)),
+            message: error.message().to_owned(),
+        })?;
+        Checker { text, known, file: &file }.check()
+    }
+
+    /// The databases, one batch loop each: a unit's, then those of its domains that keep a store of their own.
+    #[must_use]
+    pub fn databases(&self) -> Vec<Database> {
+        let mut databases = Vec::new();
+        for unit in &self.units {
+            let shared: Vec<_> =
+                unit.domains.iter().filter(|d| !unit.own_store.contains(d)).cloned().collect();
+            if !shared.is_empty() {
+                databases.push(Database {
+                    name: unit.name.clone(),
+                    unit: unit.name.clone(),
+                    domains: shared,
+                });
+            }
+            for domain in &unit.own_store {
+                databases.push(Database {
+                    name: format!("{}-{domain}", unit.name),
+                    unit: unit.name.clone(),
+                    domains: vec![domain.clone()],
+                });
+            }
+        }
+        databases
+    }
+
+    /// The route of `step`, if it has one.
+    #[must_use]
+    pub fn route(&self, step: &Step) -> Option<&StepRoute> {
+        self.routes.iter().find(|route| route.step == *step)
+    }
+}
+
+struct Checker<'a> {
+    text: &'a str,
+    known: &'a Known,
+    file: &'a File,
+}
+
+impl Checker<'_> {
+    fn error<T>(&self, at: &Spanned<String>, message: String) -> Result<T, TopologyError> {
+        Err(TopologyError { line: line_at(self.text, at.span().start), message })
+    }
+
+    fn check(&self) -> Result<Topology, TopologyError> {
+        let saga = self.file.saga.get_ref();
+        let units = self.units()?;
+        let order = self.steps(&saga.order)?;
+        let routes = self.routes(&order)?;
+        let groups: Vec<Vec<Step>> = saga.groups.iter().map(|g| self.steps(g)).collect::<Result<_, _>>()?;
+        self.check_groups(&units, &order)?;
+        let judged_on = if saga.judged_on.is_empty() { order.clone() } else { self.steps(&saga.judged_on)? };
+        self.check_starts(&routes, saga.coordination)?;
+        self.check_cycles(&routes)?;
+        Ok(Topology {
+            name: self.file.name.get_ref().clone(),
+            summary: self.file.summary.clone(),
+            answer: self.file.answer,
+            quote: self.file.quote,
+            coordination: saga.coordination,
+            payment_delivery: self.file.payment_delivery,
+            order,
+            always: self.steps(&saga.always)?,
+            groups,
+            judged_on,
+            units,
+            routes,
+        })
+    }
+
+    fn units(&self) -> Result<Vec<Unit>, TopologyError> {
+        let mut placed: BTreeMap<DomainName, &str> = BTreeMap::new();
+        let mut names = BTreeSet::new();
+        let mut units = Vec::new();
+        for unit in &self.file.unit {
+            let unit = unit.get_ref();
+            if !names.insert(unit.name.get_ref().as_str()) {
+                return self.error(&unit.name, format!("unit `{}` is named twice", unit.name.get_ref()));
+            }
+            let mut domains = Vec::new();
+            for spanned in &unit.domains {
+                let domain = DomainName::new(spanned.get_ref());
+                if !self.known.domains.contains_key(&domain) {
+                    return self.error(spanned, format!("unknown domain `{domain}`"));
+                }
+                if let Some(other) = placed.insert(domain.clone(), unit.name.get_ref()) {
+                    return self
+                        .error(spanned, format!("domain `{domain}` is placed twice (already in `{other}`)"));
+                }
+                domains.push(domain);
+            }
+            let own_store: Vec<DomainName> =
+                unit.own_store.iter().map(|d| DomainName::new(d.get_ref())).collect();
+            if let Some((spanned, domain)) =
+                unit.own_store.iter().zip(&own_store).find(|(_, d)| !domains.contains(d))
+            {
+                return self
+                    .error(spanned, format!("`{domain}` keeps a store of its own but is not in this unit"));
+            }
+            units.push(Unit { name: unit.name.get_ref().clone(), domains, own_store });
+        }
+        if let Some(missing) = self.known.domains.keys().find(|domain| !placed.contains_key(*domain)) {
+            return self.error(&self.file.name, format!("domain `{missing}` is placed nowhere"));
+        }
+        Ok(units)
+    }
+
+    /// The domain that runs `step`.
+    fn runner(&self, step: &Step) -> Option<&DomainName> {
+        self.known.domains.iter().find(|(_, steps)| steps.contains(step)).map(|(domain, _)| domain)
+    }
+
+    fn step(&self, spanned: &Spanned<String>) -> Result<Step, TopologyError> {
+        let step = Step::new(spanned.get_ref());
+        if self.runner(&step).is_none() {
+            return self.error(spanned, format!("no domain runs a step `{step}`"));
+        }
+        Ok(step)
+    }
+
+    fn steps(&self, spanned: &[Spanned<String>]) -> Result<Vec<Step>, TopologyError> {
+        let mut steps = Vec::new();
+        for one in spanned {
+            let step = self.step(one)?;
+            if steps.contains(&step) {
+                return self.error(one, format!("step `{step}` stands twice"));
+            }
+            steps.push(step);
+        }
+        Ok(steps)
+    }
+
+    fn routes(&self, order: &[Step]) -> Result<Vec<StepRoute>, TopologyError> {
+        let mut routes = Vec::new();
+        for (tables, follower) in [(&self.file.step, false), (&self.file.follower, true)] {
+            for (name, table) in tables {
+                let step = self.step(name)?;
+                if !follower && !order.contains(&step) {
+                    return self.error(name, format!("step `{step}` has a route but no place in saga.order"));
+                }
+                for trigger in table.acts_on.iter().chain(&table.compensates_on) {
+                    self.check_trigger(trigger, order)?;
+                }
+                let words =
+                    |list: &[Spanned<String>]| list.iter().map(|word| word.get_ref().clone()).collect();
+                let (acts_on, compensates_on) = (words(&table.acts_on), words(&table.compensates_on));
+                routes.push(StepRoute { step, acts_on, compensates_on, follower });
+            }
+        }
+        if let Some(step) = order.iter().find(|step| !routes.iter().any(|route| route.step == **step)) {
+            return self
+                .error(&self.file.name, format!("step `{step}` is in saga.order but has no [step.{step}]"));
+        }
+        Ok(routes)
+    }
+
+    fn check_trigger(&self, trigger: &Spanned<String>, order: &[Step]) -> Result<(), TopologyError> {
+        let word = trigger.get_ref().as_str();
+        if ORDER_WORDS.contains(&word) {
+            return Ok(());
+        }
+        match word.split_once('.') {
+            Some((step, "done" | "refused" | "compensated")) if order.iter().any(|s| s.as_str() == step) => {
+                Ok(())
+            }
+            _ => self.error(
+                trigger,
+                format!("`{word}` is said by nobody (order.placed … or <step>.done|refused|compensated)"),
+            ),
+        }
+    }
+
+    fn check_groups(&self, units: &[Unit], order: &[Step]) -> Result<(), TopologyError> {
+        for group in &self.file.saga.get_ref().groups {
+            let mut home = None;
+            for spanned in group {
+                let step = self.step(spanned)?;
+                if !order.contains(&step) {
+                    return self.error(spanned, format!("step `{step}` is grouped but not in saga.order"));
+                }
+                let domain = self.runner(&step);
+                let unit = units
+                    .iter()
+                    .find(|u| domain.is_some_and(|d| u.domains.contains(d) && !u.own_store.contains(d)));
+                match (home, unit) {
+                    (None, found) => home = found.map(|unit| &unit.name),
+                    (Some(home), Some(unit)) if *home == unit.name => {}
+                    _ => {
+                        return self
+                            .error(spanned, format!("step `{step}` is grouped with steps of another unit"));
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// In a choreography somebody must hear the order, and every step must hear somebody.
+    fn check_starts(&self, routes: &[StepRoute], how: Coordination) -> Result<(), TopologyError> {
+        let deaf =
+            routes.iter().find(|r| r.acts_on.is_empty() && (how == Coordination::Announce || r.follower));
+        match deaf {
+            Some(route) => {
+                let name = self.file.step.keys().chain(self.file.follower.keys());
+                let at =
+                    name.into_iter().find(|n| n.get_ref() == route.step.as_str()).unwrap_or(&self.file.name);
+                self.error(at, format!("step `{}` acts on nothing", route.step))
+            }
+            None => Ok(()),
+        }
+    }
+
+    fn check_cycles(&self, routes: &[StepRoute]) -> Result<(), TopologyError> {
+        let before = |step: &str| -> Vec<&str> {
+            let route = routes.iter().find(|route| route.step.as_str() == step);
+            let triggers = route.map(|route| route.acts_on.as_slice()).unwrap_or_default();
+            triggers.iter().filter_map(|t| t.strip_suffix(".done")).collect()
+        };
+        for route in routes {
+            let (mut seen, mut open) = (BTreeSet::new(), before(route.step.as_str()));
+            while let Some(step) = open.pop() {
+                if step == route.step.as_str() {
+                    let names = self.file.step.keys();
+                    let at = names.into_iter().find(|n| n.get_ref() == step).unwrap_or(&self.file.name);
+                    return self.error(at, format!("step `{step}` waits for itself (a cycle)"));
+                }
+                if seen.insert(step) {
+                    open.extend(before(step));
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn line_at(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|byte| *byte == b'\n').count() + 1
+}

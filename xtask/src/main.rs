@@ -1,0 +1,48 @@
+//! `cargo xtask`: work on the project itself. `test` runs every test, `lint` every static check, and `tidy` the
+//! checks that are this project's own (see [`tidy`]).
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
+
+mod lint;
+mod phases;
+mod run;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Work on the project itself.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Run every test of the workspace, after checking that what they need is there.
+    Test {
+        /// Passed on to `cargo test`, as in `cargo xtask test -- --package jumun-kernel`.
+        #[arg(last = true)]
+        args: Vec<String>,
+    },
+    /// Check format, clippy, tidy and, where cargo-deny is installed, the dependency policy.
+    Lint,
+    /// Check what reviews would repeat: forbidden edges, impure domains, long functions, dead files.
+    Tidy,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Cli::parse().task {
+        Task::Test { args } => test::run(&args),
+        Task::Lint => lint::run(),
+        Task::Tidy => tidy::run(),
+    };
+    outcome.unwrap_or_else(|error| {
+        eprintln!("xtask: {error:#}");
+        ExitCode::FAILURE
+    })
+}

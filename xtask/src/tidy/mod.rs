@@ -1,0 +1,88 @@
+//! `cargo xtask tidy`: the checks that are this project's own, each in one file, each a function from data to
+//! [`Finding`]s. It reads the files git knows or would add, and the crate graph that cargo resolved.
+
+mod banned;
+mod code_map;
+mod dead_files;
+mod edges;
+mod graph;
+mod length;
+mod machine_paths;
+mod mentions;
+mod modules;
+mod purity;
+mod sources;
+mod test_code;
+mod tree;
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::process::ExitCode;
+
+use anyhow::Result;
+
+use crate::run;
+use graph::Graph;
+use sources::Sources;
+use tree::Tree;
+
+/// The page that says what may depend on what, and where everything is.
+const ARCHITECTURE: &str = "ARCHITECTURE.md";
+
+/// Something that a review would ask to change.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Finding {
+    /// Path from the workspace root, with `/` between its parts.
+    file: String,
+    /// Counted from 1.
+    line: usize,
+    message: String,
+}
+
+impl Finding {
+    fn new(file: &str, line: usize, message: impl Into<String>) -> Self {
+        Self { file: file.to_owned(), line, message: message.into() }
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}: {}", self.file, self.line, self.message)
+    }
+}
+
+/// Prints every finding as `file:line: message`; fails if there is one.
+pub(crate) fn run() -> Result<ExitCode> {
+    let root = run::root()?;
+    let tree = Tree::load(root)?;
+    let graph = Graph::load(root)?;
+    let findings = check(&tree, &graph);
+    for finding in &findings {
+        println!("{finding}");
+    }
+    if findings.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    println!("tidy: {} to fix", findings.len());
+    Ok(ExitCode::FAILURE)
+}
+
+fn check(tree: &Tree, graph: &Graph) -> BTreeSet<Finding> {
+    let (sources, mut findings) = Sources::parse(tree);
+    let reached = modules::reached(&graph.roots(), &sources);
+    findings.extend(edges::check(tree, graph));
+    findings.extend(purity::check_closures(graph));
+    findings.extend(dead_files::check_rust(tree, graph, &reached));
+    findings.extend(dead_files::check_docs(tree));
+    findings.extend(machine_paths::check(tree));
+    findings.extend(code_map::check(tree));
+    for source in sources.iter() {
+        let tests = test_code::TestLines::of(source, reached.is_test(&source.path));
+        findings.extend(length::check(source, &tests));
+        findings.extend(banned::check(source, &tests));
+        if graph.is_pure_source(&source.path) {
+            findings.extend(purity::check_source(source));
+        }
+    }
+    findings.into_iter().collect()
+}
