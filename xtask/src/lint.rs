@@ -8,8 +8,7 @@ use crate::{run, tidy};
 
 const FORMAT: &[&str] = &["fmt", "--all", "--check"];
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
-const DENY: &[&str] =
-    &["deny", "--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+const DENY: &[&str] = &["deny", "--locked", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
 const ADVISORIES: &[&str] = &["deny", "--locked", "check", "advisories"];
 
 pub(crate) fn run() -> Result<ExitCode> {
@@ -34,7 +33,9 @@ pub(crate) fn run() -> Result<ExitCode> {
 /// Judges the dependencies by deny.toml, and returns what failed. What cannot be judged here is said, not failed.
 fn dependency_policy() -> Result<Option<&'static str>> {
     if !quiet_success(Command::new("cargo-deny").arg("--version")) {
-        println!("NOT CHECKED: the dependency policy in deny.toml, for want of cargo-deny (docs/dependencies.md)");
+        println!(
+            "NOT CHECKED: the dependency policy in deny.toml, for want of cargo-deny (docs/dependencies.md)"
+        );
         return Ok(None);
     }
     let mut passed = run::stream(&mut run::cargo(DENY)?)?.success();

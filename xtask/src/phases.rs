@@ -67,14 +67,16 @@ mod tests {
         static SEEN: RefCell<Vec<&'static str>> = const { RefCell::new(Vec::new()) };
     }
 
-    fn see(step: &'static str) {
+    fn see(step: &'static str) -> Result<()> {
         SEEN.with_borrow_mut(|seen| seen.push(step));
+        Ok(())
     }
 
     const DATABASE: Phase =
-        Phase { title: "database", up: || Ok(see("database up")), down: || Ok(see("database down")) };
-    const BROKER: Phase = Phase { title: "broker", up: || Ok(see("broker up")), down: || Ok(see("broker down")) };
-    const BROKEN: Phase = Phase { title: "broken", up: || bail!("no such service"), down: || Ok(see("broken down")) };
+        Phase { title: "database", up: || see("database up"), down: || see("database down") };
+    const BROKER: Phase = Phase { title: "broker", up: || see("broker up"), down: || see("broker down") };
+    const BROKEN: Phase =
+        Phase { title: "broken", up: || bail!("no such service"), down: || see("broken down") };
 
     fn check(phases: &[Phase], body: fn() -> Result<()>, expected: &[&str]) -> Result<()> {
         SEEN.take();
@@ -86,19 +88,20 @@ mod tests {
     #[test]
     fn phases_go_down_in_reverse_order() {
         let seen = ["database up", "broker up", "tests", "broker down", "database down"];
-        check(&[DATABASE, BROKER], || Ok(see("tests")), &seen).unwrap();
+        check(&[DATABASE, BROKER], || see("tests"), &seen).unwrap();
     }
 
     #[test]
     fn failing_tests_still_take_the_phases_down() {
-        let error = check(&[DATABASE], || bail!("a test failed"), &["database up", "database down"]).unwrap_err();
+        let error =
+            check(&[DATABASE], || bail!("a test failed"), &["database up", "database down"]).unwrap_err();
         assert_eq!(error.to_string(), "a test failed");
     }
 
     #[test]
     fn a_phase_that_fails_to_come_up_is_named_and_stops_the_tests() {
         let seen = ["database up", "database down"];
-        let error = check(&[DATABASE, BROKEN], || Ok(see("tests")), &seen).unwrap_err();
+        let error = check(&[DATABASE, BROKEN], || see("tests"), &seen).unwrap_err();
         assert_eq!(format!("{error:#}"), "the tests need: broken: no such service");
     }
 }

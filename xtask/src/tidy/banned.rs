@@ -21,7 +21,11 @@ pub(super) fn check(source: &Source, tests: &TestLines) -> Vec<Finding> {
     for mention in mentions::of(&source.ast).into_iter().filter(|mention| !mention.import) {
         let called = |names: &[&str]| names.iter().any(|name| mention.ends_with(name));
         if called(UNFINISHED) {
-            findings.push(Finding::new(&source.path, mention.line, format!("{} is unfinished code", mention.path)));
+            findings.push(Finding::new(
+                &source.path,
+                mention.line,
+                format!("{} is unfinished code", mention.path),
+            ));
         }
         if called(SLEEPS) && tests.contains(mention.line) && !sleep_is_the_subject(source, mention.line) {
             let message = format!("a test calls {}: wait on the condition, or pause the clock", mention.path);
@@ -34,7 +38,8 @@ pub(super) fn check(source: &Source, tests: &TestLines) -> Vec<Finding> {
 }
 
 fn sleep_is_the_subject(source: &Source, line: usize) -> bool {
-    let comments = (1..line).rev().map(|above| source.line(above).trim()).take_while(|text| text.starts_with("//"));
+    let comments =
+        (1..line).rev().map(|above| source.line(above).trim()).take_while(|text| text.starts_with("//"));
     let mut reasons = comments.filter_map(|text| text.strip_prefix(SLEEP_IS_THE_SUBJECT));
     reasons.any(|reason| !reason.trim().is_empty())
 }
@@ -104,15 +109,17 @@ mod tests {
     fn check(code: &str, expected: &[&str]) {
         let source = Source::parse("a.rs", code).unwrap();
         let found = super::check(&source, &TestLines::of(&source, false));
-        let found: Vec<String> = found.iter().map(|found| format!("{}: {}", found.line, found.message)).collect();
+        let found: Vec<String> =
+            found.iter().map(|found| format!("{}: {}", found.line, found.message)).collect();
         assert_eq!(found, expected, "{code}");
     }
 
     #[test]
     fn a_test_does_not_sleep() {
-        check("use tokio::time;\n#[test]\nfn f() {\n time::sleep(x); }", &[
-            "4: a test calls tokio::time::sleep: wait on the condition, or pause the clock",
-        ]);
+        check(
+            "use tokio::time;\n#[test]\nfn f() {\n time::sleep(x); }",
+            &["4: a test calls tokio::time::sleep: wait on the condition, or pause the clock"],
+        );
         check("use std::thread::sleep;\nfn timer() { sleep(x); }", &[]);
     }
 
@@ -120,16 +127,23 @@ mod tests {
     fn a_test_about_sleeping_may_sleep_and_says_why() {
         let test = |comment: &str| format!("#[test]\nfn f() {{\n{comment}\nstd::thread::sleep(x); }}");
         check(&test("// tidy: sleep is the subject: the lease must outlive a real pause"), &[]);
-        check(&test("// tidy: sleep is the subject:"), &[
-            "4: a test calls std::thread::sleep: wait on the condition, or pause the clock",
-        ]);
+        check(
+            &test("// tidy: sleep is the subject:"),
+            &["4: a test calls std::thread::sleep: wait on the condition, or pause the clock"],
+        );
     }
 
     #[test]
     fn a_test_is_not_switched_off() {
         check("#[test]\n#[ignore]\nfn f() {}", &["2: a test is switched off: mend it or delete it"]);
-        check("#[test]\n#[cfg_attr(unix, ignore)]\nfn f() {}", &["2: a test is switched off: mend it or delete it"]);
-        check("#[test]\n#[ignore = \"slow\"]\nfn f() {}", &["2: a test is switched off: mend it or delete it"]);
+        check(
+            "#[test]\n#[cfg_attr(unix, ignore)]\nfn f() {}",
+            &["2: a test is switched off: mend it or delete it"],
+        );
+        check(
+            "#[test]\n#[ignore = \"slow\"]\nfn f() {}",
+            &["2: a test is switched off: mend it or delete it"],
+        );
     }
 
     #[test]
@@ -142,8 +156,14 @@ mod tests {
     #[test]
     fn a_silenced_lint_has_its_reason() {
         check("#[allow(dead_code)]\nfn f() {}", &["1: allow(…) without a reason: add `reason = \"…\"`"]);
-        check("/// Does it.\n#[expect(dead_code)]\nfn f() {}", &["2: expect(…) without a reason: add `reason = \"…\"`"]);
-        check("#![cfg_attr(test, allow(dead_code))]", &["1: allow(…) without a reason: add `reason = \"…\"`"]);
+        check(
+            "/// Does it.\n#[expect(dead_code)]\nfn f() {}",
+            &["2: expect(…) without a reason: add `reason = \"…\"`"],
+        );
+        check(
+            "#![cfg_attr(test, allow(dead_code))]",
+            &["1: allow(…) without a reason: add `reason = \"…\"`"],
+        );
     }
 
     #[test]

@@ -10,10 +10,13 @@ pub(super) fn check(tree: &Tree) -> Vec<Finding> {
         // The edge table's check reports a page that is not there.
         return Vec::new();
     };
-    let crates = tree.iter().filter_map(|(path, _)| path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml"));
+    let crates =
+        tree.iter().filter_map(|(path, _)| path.strip_prefix("crates/")?.strip_suffix("/Cargo.toml"));
     let directories: BTreeSet<&str> = crates.filter(|directory| !directory.contains('/')).collect();
     let unnamed = directories.into_iter().filter(|directory| !names(page, directory));
-    unnamed.map(|directory| Finding::new(ARCHITECTURE, 1, format!("does not name crates/{directory}"))).collect()
+    unnamed
+        .map(|directory| Finding::new(ARCHITECTURE, 1, format!("does not name crates/{directory}")))
+        .collect()
 }
 
 /// Whether the page has the crate's directory, as `crates/order`, as `order/` in a drawn tree, or in backticks. The edge
@@ -40,7 +43,8 @@ mod tests {
     use super::*;
 
     fn check(page: &str, expected: &[&str]) {
-        let tree = Tree::of(&[(ARCHITECTURE, page), ("crates/order/Cargo.toml", ""), ("crates/pg/Cargo.toml", "")]);
+        let tree =
+            Tree::of(&[(ARCHITECTURE, page), ("crates/order/Cargo.toml", ""), ("crates/pg/Cargo.toml", "")]);
         let found = super::check(&tree);
         assert_eq!(found.iter().map(|found| found.message.as_str()).collect::<Vec<_>>(), expected, "{page}");
     }
@@ -53,7 +57,10 @@ mod tests {
 
     #[test]
     fn a_crate_that_is_not_named_is_missing() {
-        check("crates/order-book and the pg crate", &["does not name crates/order", "does not name crates/pg"]);
+        check(
+            "crates/order-book and the pg crate",
+            &["does not name crates/order", "does not name crates/pg"],
+        );
     }
 
     #[test]

@@ -9,8 +9,10 @@ use super::tree::Tree;
 
 /// Judges the Rust files under each crate's `src`.
 pub(super) fn check_rust(tree: &Tree, graph: &Graph, reached: &Reached) -> Vec<Finding> {
-    let directories: Vec<String> = graph.members.values().map(|member| format!("{}/src/", member.directory)).collect();
-    let ours = |path: &str| path.ends_with(".rs") && directories.iter().any(|directory| path.starts_with(directory));
+    let directories: Vec<String> =
+        graph.members.values().map(|member| format!("{}/src/", member.directory)).collect();
+    let ours =
+        |path: &str| path.ends_with(".rs") && directories.iter().any(|directory| path.starts_with(directory));
     let dead = tree.iter().filter(|(path, _)| ours(path) && !reached.contains(path));
     dead.map(|(path, _)| Finding::new(path, 1, "no `mod` declaration leads to this file")).collect()
 }
@@ -81,7 +83,10 @@ mod tests {
 
     #[test]
     fn a_page_that_only_itself_links_to_is_lost() {
-        check_docs(&[("README.md", "docs/a.md"), ("docs/a.md", "[me](a.md)")], &["docs/a.md:1: no page links here"]);
+        check_docs(
+            &[("README.md", "docs/a.md"), ("docs/a.md", "[me](a.md)")],
+            &["docs/a.md:1: no page links here"],
+        );
     }
 
     #[test]

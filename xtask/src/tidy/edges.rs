@@ -39,7 +39,11 @@ impl Table {
         let lines: Vec<&str> = page.lines().map(str::trim).collect();
         let position = |marker: &str| lines.iter().position(|line| *line == marker);
         let (Some(begin), Some(end)) = (position(BEGIN), position(END)) else {
-            return Err(Finding::new(ARCHITECTURE, 1, format!("has no crate table between {BEGIN} and {END}")));
+            return Err(Finding::new(
+                ARCHITECTURE,
+                1,
+                format!("has no crate table between {BEGIN} and {END}"),
+            ));
         };
         let mut table = Self { rows: BTreeMap::new(), end: end + 1 };
         let numbered = lines.iter().zip(1..).take(end).skip(begin + 1);
@@ -47,14 +51,22 @@ impl Table {
         for (row, line) in numbered.filter(|(line, _)| line.starts_with('|')).skip(2) {
             let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
             let [name, may_use] = cells.as_slice() else {
-                return Err(Finding::new(ARCHITECTURE, line, "a row of the crate table is `| crate | may use |`"));
+                return Err(Finding::new(
+                    ARCHITECTURE,
+                    line,
+                    "a row of the crate table is `| crate | may use |`",
+                ));
             };
             let row = Row { line, may_use: may_use.split(',').filter_map(named).collect() };
             let Some(name) = named(name) else {
                 return Err(Finding::new(ARCHITECTURE, line, "this row of the crate table names no crate"));
             };
             if table.rows.insert(name.clone(), row).is_some() {
-                return Err(Finding::new(ARCHITECTURE, line, format!("{name} has two rows in the crate table")));
+                return Err(Finding::new(
+                    ARCHITECTURE,
+                    line,
+                    format!("{name} has two rows in the crate table"),
+                ));
             }
         }
         Ok(table)
@@ -65,7 +77,11 @@ impl Table {
         let short_names: BTreeSet<&str> = graph.members.keys().map(|name| short(name)).collect();
         for (name, member) in &graph.members {
             let Some(row) = self.rows.get(short(name)) else {
-                findings.push(Finding::new(ARCHITECTURE, self.end, format!("{name} has no row in the crate table")));
+                findings.push(Finding::new(
+                    ARCHITECTURE,
+                    self.end,
+                    format!("{name} has no row in the crate table"),
+                ));
                 continue;
             };
             let real: BTreeSet<&str> = member.uses.iter().map(|used| short(used)).collect();
@@ -166,7 +182,11 @@ mod tests {
     #[test]
     fn an_unlisted_edge_is_named_where_it_is_declared() {
         let page = TABLE.replace("| `kernel` |\n", "| |\n");
-        check(&page, &graph(), &["crates/order/Cargo.toml:3: edge order -> kernel is not in the table of ARCHITECTURE.md"]);
+        check(
+            &page,
+            &graph(),
+            &["crates/order/Cargo.toml:3: edge order -> kernel is not in the table of ARCHITECTURE.md"],
+        );
     }
 
     #[test]
@@ -178,17 +198,23 @@ mod tests {
     #[test]
     fn every_crate_has_a_row_and_every_row_a_crate() {
         let page = TABLE.replace("| `kernel` | — |", "| kernal | — |");
-        check(&page, &graph(), &[
-            "ARCHITECTURE.md:7: jumun-kernel has no row in the crate table",
-            "ARCHITECTURE.md:5: there is no crate kernal",
-        ]);
+        check(
+            &page,
+            &graph(),
+            &[
+                "ARCHITECTURE.md:7: jumun-kernel has no row in the crate table",
+                "ARCHITECTURE.md:5: there is no crate kernal",
+            ],
+        );
     }
 
     #[test]
     fn the_table_must_be_there() {
-        check("# Map\n", &graph(), &[
-            "ARCHITECTURE.md:1: has no crate table between <!-- edges:begin --> and <!-- edges:end -->",
-        ]);
+        check(
+            "# Map\n",
+            &graph(),
+            &["ARCHITECTURE.md:1: has no crate table between <!-- edges:begin --> and <!-- edges:end -->"],
+        );
         let found = super::check(&Tree::of(&[]), &graph());
         assert_eq!(found[0].to_string(), "ARCHITECTURE.md:1: is missing; it holds the table of crate edges");
     }
@@ -197,8 +223,12 @@ mod tests {
     fn a_cycle_through_tests_is_named() {
         let mut graph = graph();
         graph.members.get_mut("jumun-kernel").unwrap().dev_uses.insert("jumun-order".to_owned());
-        check(TABLE, &graph, &[
-            "crates/kernel/Cargo.toml:1: crates need each other: jumun-kernel -> jumun-order -> jumun-kernel",
-        ]);
+        check(
+            TABLE,
+            &graph,
+            &[
+                "crates/kernel/Cargo.toml:1: crates need each other: jumun-kernel -> jumun-order -> jumun-kernel",
+            ],
+        );
     }
 }

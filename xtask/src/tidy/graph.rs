@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use cargo_metadata::{CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId, TargetKind};
+use cargo_metadata::{
+    CargoOpt, DependencyKind, Metadata, MetadataCommand, Node, Package, PackageId, TargetKind,
+};
 
 use super::modules::Root;
 
@@ -70,11 +72,16 @@ impl Graph {
             graph.built_from.entry(name.clone()).or_default().extend(built_from);
         }
         for package in metadata.workspace_packages() {
-            let node = resolve.nodes.iter().find(|node| node.id == package.id).context("an unresolved crate")?;
+            let node =
+                resolve.nodes.iter().find(|node| node.id == package.id).context("an unresolved crate")?;
             let mut member = describe(package, &metadata);
             member.uses = dependencies(node, &names, |id| ours.contains(id), is_built);
-            member.dev_uses =
-                dependencies(node, &names, |id| ours.contains(id), |kind| kind == DependencyKind::Development);
+            member.dev_uses = dependencies(
+                node,
+                &names,
+                |id| ours.contains(id),
+                |kind| kind == DependencyKind::Development,
+            );
             graph.members.insert(package.name.to_string(), member);
         }
         Ok(graph)
@@ -113,10 +120,10 @@ fn describe(package: &Package, metadata: &Metadata) -> Member {
         path.strip_prefix(&metadata.workspace_root).unwrap_or(path).to_string()
     };
     let is_test = |kind: &TargetKind| matches!(kind, TargetKind::Test | TargetKind::Bench);
-    let roots = package.targets.iter().map(|target| Root {
-        path: relative(&target.src_path),
-        test: target.kind.iter().any(is_test),
-    });
+    let roots = package
+        .targets
+        .iter()
+        .map(|target| Root { path: relative(&target.src_path), test: target.kind.iter().any(is_test) });
     Member {
         directory: package.manifest_path.parent().map(relative).unwrap_or_default(),
         roots: roots.collect(),

@@ -18,7 +18,8 @@ pub(super) fn check(source: &Source, tests: &TestLines) -> Vec<Finding> {
     functions.visit_file(&source.ast);
     let lines = source.text.lines().count() - tests.in_modules();
     if !tests.is_whole_file() && lines > FILE_LINES {
-        let message = format!("{lines} lines besides the tests; a file holds one idea, in {FILE_LINES} at most");
+        let message =
+            format!("{lines} lines besides the tests; a file holds one idea, in {FILE_LINES} at most");
         functions.findings.push(Finding::new(&source.path, 1, message));
     }
     functions.findings
@@ -90,24 +91,32 @@ mod tests {
 
     #[test]
     fn methods_and_trait_defaults_are_measured() {
-        check(&format!("impl A {{\n{}}}", function(71)), &["a.rs:2: fn long is 71 lines long; 70 fit a screen"]);
-        check(&format!("trait A {{\n{}}}", function(71)), &["a.rs:2: fn long is 71 lines long; 70 fit a screen"]);
+        check(
+            &format!("impl A {{\n{}}}", function(71)),
+            &["a.rs:2: fn long is 71 lines long; 70 fit a screen"],
+        );
+        check(
+            &format!("trait A {{\n{}}}", function(71)),
+            &["a.rs:2: fn long is 71 lines long; 70 fit a screen"],
+        );
     }
 
     #[test]
     fn tests_may_be_longer() {
         check(&format!("#[test]\n{}", function(TEST_FUNCTION_LINES)), &[]);
-        check(&format!("#[cfg(test)]\nmod tests {{\n{}}}", function(121)), &[
-            "a.rs:3: fn long is 121 lines long; 120 fit a screen",
-        ]);
+        check(
+            &format!("#[cfg(test)]\nmod tests {{\n{}}}", function(121)),
+            &["a.rs:3: fn long is 121 lines long; 120 fit a screen"],
+        );
     }
 
     #[test]
     fn a_files_test_module_does_not_count() {
         let tests = format!("#[cfg(test)]\nmod tests {{{}}}\n", "\n".repeat(FILE_LINES));
         check(&format!("{}{tests}", "//\n".repeat(FILE_LINES)), &[]);
-        check(&format!("{}{tests}", "//\n".repeat(601)), &[
-            "a.rs:1: 601 lines besides the tests; a file holds one idea, in 600 at most",
-        ]);
+        check(
+            &format!("{}{tests}", "//\n".repeat(601)),
+            &["a.rs:1: 601 lines besides the tests; a file holds one idea, in 600 at most"],
+        );
     }
 }

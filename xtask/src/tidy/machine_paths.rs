@@ -8,15 +8,25 @@ use super::tree::Tree;
 const MACHINE_DIRECTORIES: &[&str] = &["home", "root", "work"];
 
 /// How the names of hosts that serve packages begin. Cargo.lock names crates.io by its index, which is no host of these.
-const REGISTRY_HOSTS: &[&str] =
-    &["artifactory.", "index.crates.", "mirror.", "mirrors.", "nexus.", "proxy.", "registry.", "static.crates."];
+const REGISTRY_HOSTS: &[&str] = &[
+    "artifactory.",
+    "index.crates.",
+    "mirror.",
+    "mirrors.",
+    "nexus.",
+    "proxy.",
+    "registry.",
+    "static.crates.",
+];
 
 /// How cargo writes a source; the one that is meant to be there is crates.io's.
 const SOURCE_SCHEMES: &[&str] = &["registry+", "sparse+"];
 const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
 
 pub(super) fn check(tree: &Tree) -> Vec<Finding> {
-    let lines = tree.iter().flat_map(|(path, text)| text.lines().zip(1..).map(move |(line, number)| (path, line, number)));
+    let lines = tree
+        .iter()
+        .flat_map(|(path, text)| text.lines().zip(1..).map(move |(line, number)| (path, line, number)));
     let suspect = lines.filter_map(|(path, line, number)| Some(Finding::new(path, number, complaint(line)?)));
     suspect.collect()
 }
@@ -33,7 +43,8 @@ fn complaint(line: &str) -> Option<String> {
 fn names_directory(line: &str, directory: &str) -> bool {
     let pattern = format!("/{directory}/");
     let starts_a_path = |before: &str| {
-        before.ends_with("file://") || !before.ends_with(|end: char| end.is_alphanumeric() || "_-./~}".contains(end))
+        before.ends_with("file://")
+            || !before.ends_with(|end: char| end.is_alphanumeric() || "_-./~}".contains(end))
     };
     line.match_indices(&pattern).any(|(at, _)| starts_a_path(&line[..at]))
 }
@@ -79,9 +90,18 @@ mod tests {
 
     #[test]
     fn registries_are_found() {
-        check("https:§§PACKAGES.npmjs.org§left-pad", Some("the address of a package registry: registry.npmjs.org"));
-        check("http:§§me@mirror.local:8080§simple", Some("the address of a package registry: mirror.local:8080"));
-        check("source = \"PACKAGES+https:§§crates.example.org§index\"", Some("a package source other than crates.io"));
+        check(
+            "https:§§PACKAGES.npmjs.org§left-pad",
+            Some("the address of a package registry: registry.npmjs.org"),
+        );
+        check(
+            "http:§§me@mirror.local:8080§simple",
+            Some("the address of a package registry: mirror.local:8080"),
+        );
+        check(
+            "source = \"PACKAGES+https:§§crates.example.org§index\"",
+            Some("a package source other than crates.io"),
+        );
     }
 
     #[test]

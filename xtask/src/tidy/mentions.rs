@@ -62,7 +62,8 @@ impl Imports {
                 self.import(path, Some(name.ident.to_string()), name.ident.span().start().line);
             }
             syn::UseTree::Rename(rename) => {
-                let path = if rename.ident == "self" { prefix.to_owned() } else { join(prefix, &rename.ident) };
+                let path =
+                    if rename.ident == "self" { prefix.to_owned() } else { join(prefix, &rename.ident) };
                 self.import(path, Some(rename.rename.to_string()), rename.ident.span().start().line);
             }
         }
@@ -188,20 +189,18 @@ mod tests {
 
     #[test]
     fn an_imported_name_is_spelled_out() {
-        check("use std::time::Instant;\nfn f() { Instant::now(); }", &[
-            ("std::time::Instant", 1),
-            ("std::time::Instant::now", 2),
-        ]);
+        check(
+            "use std::time::Instant;\nfn f() { Instant::now(); }",
+            &[("std::time::Instant", 1), ("std::time::Instant::now", 2)],
+        );
     }
 
     #[test]
     fn a_renamed_group_is_spelled_out() {
-        check("use std::{fs as disk, net::{self}};\nfn f() { disk::read(p); net::bind(); }", &[
-            ("std::fs", 1),
-            ("std::fs::read", 2),
-            ("std::net", 1),
-            ("std::net::bind", 2),
-        ]);
+        check(
+            "use std::{fs as disk, net::{self}};\nfn f() { disk::read(p); net::bind(); }",
+            &[("std::fs", 1), ("std::fs::read", 2), ("std::net", 1), ("std::net::bind", 2)],
+        );
     }
 
     #[test]
@@ -211,11 +210,10 @@ mod tests {
 
     #[test]
     fn macro_arguments_are_searched() {
-        check("fn f() {\n  assert!(\n    std::fs::read(p) == 1 && todo!());\n}", &[
-            ("assert!", 2),
-            ("std::fs::read", 3),
-            ("todo!", 3),
-        ]);
+        check(
+            "fn f() {\n  assert!(\n    std::fs::read(p) == 1 && todo!());\n}",
+            &[("assert!", 2), ("std::fs::read", 3), ("todo!", 3)],
+        );
     }
 
     #[test]

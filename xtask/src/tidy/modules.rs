@@ -45,7 +45,8 @@ pub(super) fn reached(roots: &[Root], sources: &Sources) -> Reached {
             continue;
         }
         reached.files.insert(visit.path.clone(), visit.test);
-        let scope = Scope { directory: visit.directory, beside: parent(&visit.path).to_owned(), test: visit.test };
+        let scope =
+            Scope { directory: visit.directory, beside: parent(&visit.path).to_owned(), test: visit.test };
         declared(&source.ast.items, &scope, sources, &mut waiting);
     }
     reached
@@ -142,7 +143,8 @@ mod tests {
             Root { path: "a/tests/flow.rs".to_owned(), test: true },
         ];
         let reached = reached(&roots, &sources);
-        let found: Vec<(&str, bool)> = reached.files.iter().map(|(path, test)| (path.as_str(), *test)).collect();
+        let found: Vec<(&str, bool)> =
+            reached.files.iter().map(|(path, test)| (path.as_str(), *test)).collect();
         assert_eq!(found, expected);
     }
 
@@ -171,10 +173,10 @@ mod tests {
 
     #[test]
     fn an_explicit_path_is_followed() {
-        check(&[("a/src/lib.rs", "#[path = \"../else/x.rs\"] mod b;"), ("a/else/x.rs", "")], &[
-            ("a/else/x.rs", false),
-            ("a/src/lib.rs", false),
-        ]);
+        check(
+            &[("a/src/lib.rs", "#[path = \"../else/x.rs\"] mod b;"), ("a/else/x.rs", "")],
+            &[("a/else/x.rs", false), ("a/src/lib.rs", false)],
+        );
     }
 
     #[test]

@@ -10,15 +10,34 @@ use super::sources::Source;
 
 /// Crates that do I/O, tell the time, draw randomness or share state. `uuid` may be there, for ids as values.
 const IMPURE_CRATES: &[&str] = &[
-    "axum", "hyper", "parking_lot", "rand", "rdkafka", "redis", "reqwest", "rusqlite", "sqlx", "tokio", "tracing",
+    "axum",
+    "hyper",
+    "parking_lot",
+    "rand",
+    "rdkafka",
+    "redis",
+    "reqwest",
+    "rusqlite",
+    "sqlx",
+    "tokio",
+    "tracing",
 ];
 
 const IMPURE_MODULES: &[&str] = &[
-    "rand", "std::env", "std::fs", "std::io::stderr", "std::io::stdin", "std::io::stdout", "std::net", "std::os",
-    "std::process", "std::thread",
+    "rand",
+    "std::env",
+    "std::fs",
+    "std::io::stderr",
+    "std::io::stdin",
+    "std::io::stdout",
+    "std::net",
+    "std::os",
+    "std::process",
+    "std::thread",
 ];
 
-const IMPURE_CALLS: &[&str] = &["Instant::now", "SystemTime::now", "Timestamp::now", "Uuid::new_v4", "Uuid::now_v7", "Zoned::now"];
+const IMPURE_CALLS: &[&str] =
+    &["Instant::now", "SystemTime::now", "Timestamp::now", "Uuid::new_v4", "Uuid::now_v7", "Zoned::now"];
 
 const IMPURE_MACROS: &[&str] = &["dbg!", "eprint!", "eprintln!", "print!", "println!"];
 
@@ -41,7 +60,11 @@ fn check_closure(graph: &Graph, name: &str) -> Vec<Finding> {
             findings.push(Finding::new(&manifest, 1, message));
         }
         if reached != name && DOMAINS.contains(&reached) {
-            findings.push(Finding::new(&manifest, 1, format!("{name} sees the domain {reached}: {}", path.join(" -> "))));
+            findings.push(Finding::new(
+                &manifest,
+                1,
+                format!("{name} sees the domain {reached}: {}", path.join(" -> ")),
+            ));
         }
     }
     findings
@@ -86,7 +109,8 @@ mod tests {
 
     fn check(code: &str, expected: &[&str]) {
         let source = Source::parse("crates/order/src/lib.rs", code).unwrap();
-        let found: Vec<String> = check_source(&source).iter().map(|found| format!("{}: {}", found.line, found.message)).collect();
+        let found: Vec<String> =
+            check_source(&source).iter().map(|found| format!("{}: {}", found.line, found.message)).collect();
         assert_eq!(found, expected, "{code}");
     }
 
@@ -101,54 +125,69 @@ mod tests {
     #[test]
     fn values_and_passed_in_time_are_pure() {
         check("use std::collections::BTreeMap;\nfn decide(now: Instant, rand: u64) -> u64 { rand }", &[]);
-        check("/// Never calls Instant::now().\nfn id(id: uuid::Uuid) -> String { format!(\"println! {id}\") }", &[]);
+        check(
+            "/// Never calls Instant::now().\nfn id(id: uuid::Uuid) -> String { format!(\"println! {id}\") }",
+            &[],
+        );
     }
 
     #[test]
     fn clocks_are_impure_however_they_are_named() {
-        check("use std::time::Instant as Clock;\nfn f() {\n Clock::now(); }", &[
-            "3: a pure crate mentions std::time::Instant::now",
-        ]);
+        check(
+            "use std::time::Instant as Clock;\nfn f() {\n Clock::now(); }",
+            &["3: a pure crate mentions std::time::Instant::now"],
+        );
         check("fn f() { jiff::Timestamp::now(); }", &["1: a pure crate mentions jiff::Timestamp::now"]);
     }
 
     #[test]
     fn random_ids_are_impure_in_unit_tests_too() {
-        check("#[cfg(test)]\nmod tests {\n fn f() { assert_ne!(Uuid::new_v4(), Uuid::now_v7()); } }", &[
-            "3: a pure crate mentions Uuid::new_v4",
-            "3: a pure crate mentions Uuid::now_v7",
-        ]);
+        check(
+            "#[cfg(test)]\nmod tests {\n fn f() { assert_ne!(Uuid::new_v4(), Uuid::now_v7()); } }",
+            &["3: a pure crate mentions Uuid::new_v4", "3: a pure crate mentions Uuid::now_v7"],
+        );
     }
 
     #[test]
     fn the_world_is_impure() {
-        check("use std::{fs, thread::spawn};", &[
-            "1: a pure crate mentions std::fs",
-            "1: a pure crate mentions std::thread::spawn",
-        ]);
-        check("fn f() {\n println!();\n rand::random() }", &[
-            "2: a pure crate mentions println!",
-            "3: a pure crate mentions rand::random",
-        ]);
+        check(
+            "use std::{fs, thread::spawn};",
+            &["1: a pure crate mentions std::fs", "1: a pure crate mentions std::thread::spawn"],
+        );
+        check(
+            "fn f() {\n println!();\n rand::random() }",
+            &["2: a pure crate mentions println!", "3: a pure crate mentions rand::random"],
+        );
     }
 
     #[test]
     fn pure_dependencies_pass_at_any_depth() {
-        check_graph(&[("jumun-order", &["jumun-kernel", "uuid"]), ("uuid", &["getrandom"]), ("jumun-store", &["tokio"])], &[]);
+        check_graph(
+            &[
+                ("jumun-order", &["jumun-kernel", "uuid"]),
+                ("uuid", &["getrandom"]),
+                ("jumun-store", &["tokio"]),
+            ],
+            &[],
+        );
     }
 
     #[test]
     fn an_impure_dependency_is_named_with_the_way_to_it() {
-        check_graph(&[("jumun-order", &["handy"]), ("handy", &["tokio"])], &[
-            "crates/order/Cargo.toml:1: a pure crate is built from tokio: jumun-order -> handy -> tokio",
-        ]);
+        check_graph(
+            &[("jumun-order", &["handy"]), ("handy", &["tokio"])],
+            &["crates/order/Cargo.toml:1: a pure crate is built from tokio: jumun-order -> handy -> tokio"],
+        );
     }
 
     #[test]
     fn domains_do_not_see_each_other() {
-        check_graph(&[("jumun-order", &["jumun-payment"])], &[
-            "crates/order/Cargo.toml:1: jumun-order sees the domain jumun-payment: jumun-order -> jumun-payment",
-        ]);
+        check_graph(
+            &[("jumun-order", &["jumun-payment"])],
+            &[
+                "crates/order/Cargo.toml:1: jumun-order sees the domain jumun-payment: jumun-order -> jumun-payment",
+            ],
+        );
     }
 
     #[test]

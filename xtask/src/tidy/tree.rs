@@ -22,7 +22,8 @@ impl Tree {
         // A build machine may run as another user than the one who owns the clone; git then wants this said.
         let trust = format!("safe.directory={}", root.display());
         let mut git = Command::new("git");
-        git.args(["-c", &trust, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]).current_dir(root);
+        git.args(["-c", &trust, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+            .current_dir(root);
         let listing = run::capture(&mut git)?;
         let read = |path: &str| Some((path.to_owned(), fs::read_to_string(root.join(path)).ok()?));
         Ok(Self { files: listing.split_terminator('\0').filter_map(read).collect() })
