@@ -1,5 +1,6 @@
 //! What is said: the messages of the saga, and the log rows they travel in.
 
+use crate::judge::StepState;
 use crate::names::{DomainName, Reason, Step};
 use crate::plan::Plan;
 use crate::time::Timestamp;
@@ -33,6 +34,9 @@ pub enum Said {
     Failing {
         /// The first cause.
         reason: Reason,
+        /// What the judge knows of each step.
+        #[serde(default)]
+        steps: Vec<StepState>,
     },
     /// The customer cancels a confirmed order: every planned step is to be compensated.
     Cancelling,
@@ -45,11 +49,17 @@ pub enum Said {
     Failed {
         /// The first cause.
         reason: Reason,
+        /// How each step ended.
+        #[serde(default)]
+        steps: Vec<StepState>,
     },
     /// Final: a confirmed order was taken back.
     Cancelled {
         /// When it had been confirmed: the day its sale is taken back from.
         confirmed_at: Timestamp,
+        /// How each step ended.
+        #[serde(default)]
+        steps: Vec<StepState>,
     },
     /// A step's action took effect.
     Done {
@@ -144,7 +154,7 @@ impl Said {
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
-            Self::Failing { reason } | Self::Failed { reason } | Self::Refused { reason, .. } => Some(reason),
+            Self::Failing { reason, .. } | Self::Failed { reason, .. } | Self::Refused { reason, .. } => Some(reason),
             Self::Compensated { cause, .. } => cause.as_ref(),
             _ => None,
         }
@@ -172,7 +182,7 @@ pub struct Entry {
     pub at: Timestamp,
     /// The trace that caused it.
     pub trace: Trace,
-    /// The saga's plan; absent on facts and before an order is to be paid.
+    /// The saga's plan; absent on facts. Before an order is to be paid it is a draft without steps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub plan: Option<Arc<Plan>>,
     /// What was said, in order.

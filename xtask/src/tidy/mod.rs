@@ -86,3 +86,52 @@ fn check(tree: &Tree, graph: &Graph) -> BTreeSet<Finding> {
     }
     findings.into_iter().collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use graph::{DOMAINS, KERNEL};
+
+    fn check(files: &[(&str, &str)], expected: &[&str]) {
+        let pure = std::iter::once(&KERNEL).chain(DOMAINS);
+        let crates: Vec<(&str, &[&str])> = pure.map(|name| (*name, &[] as &[&str])).collect();
+        let mut graph = Graph::of(&crates);
+        for member in graph.members.values_mut() {
+            let path = format!("{}/src/lib.rs", member.directory);
+            member.roots.push(modules::Root { path, test: false });
+        }
+        let rows: String = crates.iter().map(|(name, _)| format!("| {name} | — |\n")).collect();
+        let page =
+            format!("<!-- edges:begin -->\n| crate | may use |\n|---|---|\n{rows}<!-- edges:end -->\n");
+        let tree = Tree::of(&[files, &[(ARCHITECTURE, page.as_str())]].concat());
+        let found: Vec<String> = super::check(&tree, &graph).iter().map(Finding::to_string).collect();
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_clean_tree_has_nothing_to_fix() {
+        check(
+            &[("crates/order/src/lib.rs", "//! Orders.\nmod decide;"), ("crates/order/src/decide.rs", "")],
+            &[],
+        );
+    }
+
+    #[test]
+    fn findings_of_every_check_come_sorted_by_place() {
+        check(
+            &[
+                ("crates/order/src/decide.rs", "fn f() {\n  std::time::Instant::now();\n  todo!() }"),
+                ("crates/order/src/lib.rs", "mod decide;\n#[cfg(test)]\nmod tests;"),
+                ("crates/order/src/old.rs", ""),
+                ("crates/order/src/tests.rs", "#[test]\n#[ignore]\nfn f() { tokio::time::sleep(x); }"),
+            ],
+            &[
+                "crates/order/src/decide.rs:2: a pure crate mentions std::time::Instant::now",
+                "crates/order/src/decide.rs:3: todo! is unfinished code",
+                "crates/order/src/old.rs:1: no `mod` declaration leads to this file",
+                "crates/order/src/tests.rs:2: a test is switched off: mend it or delete it",
+                "crates/order/src/tests.rs:3: a test calls tokio::time::sleep: wait on the condition, or pause the clock",
+            ],
+        );
+    }
+}

@@ -97,8 +97,8 @@ pub(super) fn check_source(source: &Source) -> Vec<Finding> {
 
 fn is_impure(mention: &Mention) -> bool {
     // A lone `rand` in the code is some local's name; the crate is only meant by a path into it.
-    let within = |path: &&str| mention.is_within(path) && (mention.import || mention.path != **path);
-    IMPURE_MODULES.iter().any(|path| within(&path))
+    let within = |path: &str| mention.is_within(path) && (mention.import || mention.path != path);
+    IMPURE_MODULES.iter().any(|path| within(path))
         || IMPURE_CALLS.iter().any(|call| mention.ends_with(call))
         || IMPURE_MACROS.iter().any(|name| mention.ends_with(name))
 }
