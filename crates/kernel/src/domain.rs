@@ -3,7 +3,7 @@
 //! A decider gets the rows it named, a message, the time and a source of ids; it changes the rows in memory and returns
 //! effects. The runtime does everything else.
 
-use crate::error::DecideError;
+use crate::error::{DecideError, Refused, Stop};
 use crate::ids::{Ids, SagaId};
 use crate::ledger::Movement;
 use crate::names::{DomainName, Reason, Step};
@@ -127,6 +127,9 @@ pub trait Participant: Send + Sync {
 
     /// Names the rows that the action or the compensation touches.
     fn keys(&self, plan: &Plan, keys: &mut Keys);
+
+    /// Names the rows that depend on what was heard as well (a sale's day), besides those of [`Participant::keys`].
+    fn keys_heard(&self, _heard: &Heard<'_>, _plan: &Plan, _keys: &mut Keys) {}
 
     /// The action: guards in a fixed order, each one refusal, then the change.
     ///
@@ -296,6 +299,24 @@ impl<'a> Cx<'a> {
     /// Answers the command being decided.
     pub fn reply<R: Any + Send>(&mut self, reply: R) {
         self.effects.reply = Some(Box::new(reply));
+    }
+
+    /// Answers `command` with how its decision ended.
+    ///
+    /// # Errors
+    /// The fault, if it ended in one: a fault is no answer.
+    pub fn answer<C, T>(&mut self, _command: &C, decided: Result<T, Stop>) -> Result<(), DecideError>
+    where
+        C: Command<Reply = Result<T, Refused>>,
+        T: Any + Send,
+    {
+        let reply: C::Reply = match decided {
+            Ok(made) => Ok(made),
+            Err(Stop::Refused(refused)) => Err(refused),
+            Err(Stop::Fault(fault)) => return Err(fault),
+        };
+        self.reply(reply);
+        Ok(())
     }
 
     /// Raises an alert.

@@ -83,3 +83,24 @@ impl From<serde_json::Error> for DecideError {
         Self::Document(error.to_string())
     }
 }
+
+/// Why the decision of a command stops before its change: an answer or a fault. `?` takes either.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// The caller is told no.
+    Refused(Refused),
+    /// It could not be decided.
+    Fault(DecideError),
+}
+
+impl From<Refused> for Stop {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl From<DecideError> for Stop {
+    fn from(fault: DecideError) -> Self {
+        Self::Fault(fault)
+    }
+}

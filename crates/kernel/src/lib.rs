@@ -7,6 +7,7 @@
 //! Reading order: [`plan`] (what an order will do) → [`participation`] (what one participant does with a message) →
 //! [`judge`] (how the order ends) → [`topology`] and [`routing`] (who tells whom).
 
+pub mod checks;
 pub mod domain;
 pub mod error;
 pub mod ids;
@@ -20,12 +21,13 @@ pub mod routing;
 pub mod said;
 pub mod state;
 pub mod table;
+pub mod testbed;
 pub mod time;
 pub mod topology;
 pub mod trace;
 
 pub use domain::{Command, Cx, Domain, Due, Effects, Heard, Input, Keys, Participant};
-pub use error::{DecideError, Kind, Refused};
+pub use error::{DecideError, Kind, Refused, Stop};
 pub use money::{Currency, Money};
 pub use names::{DomainName, Reason, Step};
 pub use plan::{Plan, PlanLine};

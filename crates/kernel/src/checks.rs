@@ -1,0 +1,58 @@
+//! Shapes of what people type, checked the same way in every domain.
+
+use crate::error::{Kind, Refused};
+
+/// The field at `pointer` has the wrong shape; `detail` says what is expected.
+pub fn invalid(pointer: &'static str, detail: impl Into<String>) -> Refused {
+    Refused::invalid(pointer, "INVALID_FIELD", detail)
+}
+
+/// `text` has 1 to `max` characters, not all blank, none of them a control character.
+///
+/// # Errors
+/// The refusal of the field at `pointer`.
+pub fn text(pointer: &'static str, text: &str, max: usize) -> Result<(), Refused> {
+    if text.trim().is_empty() || text.chars().count() > max {
+        return Err(invalid(pointer, format!("must have 1 to {max} characters")));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(invalid(pointer, "must not hold control characters"));
+    }
+    Ok(())
+}
+
+/// The caller's version, if it gave one, is the current one.
+///
+/// # Errors
+/// [`Kind::Stale`] if it is not.
+pub fn version(expected: Option<i64>, current: i64) -> Result<(), Refused> {
+    match expected {
+        Some(expected) if expected != current => Err(Refused::new(
+            Kind::Stale,
+            "VERSION_MISMATCH",
+            format!("the current version is {current}, not {expected}"),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_are_neither_blank_nor_too_long_nor_hold_control_characters() {
+        for (given, taken) in
+            [("a", true), ("주문", true), ("주문주문", false), ("", false), ("  ", false), ("a\n", false)]
+        {
+            assert_eq!(text("/name", given, 3).is_ok(), taken, "{given:?}");
+        }
+    }
+
+    #[test]
+    fn a_version_is_compared_only_where_one_is_given() {
+        assert_eq!(version(None, 3), Ok(()));
+        assert_eq!(version(Some(3), 3), Ok(()));
+        assert_eq!(version(Some(2), 3).map_err(|refused| refused.kind), Err(Kind::Stale));
+    }
+}

@@ -1,0 +1,207 @@
+//! A domain on a bench: its rows in a map, one message at a time, exactly the rows it named and no others.
+//!
+//! For the tests of domains, those of applications too. Steps go through the real participation rule.
+
+use crate::domain::{Command, Cx, Domain, Heard, Input, Keys, Participant};
+use crate::error::DecideError;
+use crate::ids::{CountingIds, PaymentId, SagaId, UserId};
+use crate::money::{Currency, Money};
+use crate::names::{DomainName, Step};
+use crate::participation::{self, Inbox, InboxState};
+use crate::plan::Plan;
+use crate::said::Said;
+use crate::state::WorkingSet;
+use crate::table::{Key, Record, Row};
+use crate::time::Timestamp;
+use crate::trace::Trace;
+use smol_str::SmolStr;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A domain, its rows and a clock that stands still until it is set.
+pub struct Testbed<D> {
+    domain: D,
+    rows: BTreeMap<(&'static str, Key), Row>,
+    ids: CountingIds,
+    /// The time of the next message.
+    pub now: Timestamp,
+    /// What the last message made the domain say.
+    pub said: Vec<Said>,
+}
+
+type Answer = Option<Box<dyn Any + Send>>;
+type Decision<'a, D> = Box<dyn Fn(&D, &mut WorkingSet, &mut Cx<'_>) -> Result<(), DecideError> + 'a>;
+
+impl<D: Domain> Testbed<D> {
+    /// `domain` without any rows, at `now`.
+    pub fn new(domain: D, now: Timestamp) -> Self {
+        let at_ms = u64::try_from(now.0).unwrap_or(0);
+        Self { domain, rows: BTreeMap::new(), ids: CountingIds::new(at_ms), now, said: Vec::new() }
+    }
+
+    /// Puts a row as it stands.
+    pub fn put<R: Record>(&mut self, record: &R) {
+        let row = record.to_row();
+        self.rows.insert((R::TABLE.name, Key::of_row(R::TABLE, &row)), row);
+    }
+
+    /// The record under `key`.
+    #[must_use]
+    pub fn get<R: Record>(&self, key: impl Into<Key>) -> Option<R> {
+        self.rows.get(&(R::TABLE.name, key.into())).and_then(|row| R::from_row(row).ok())
+    }
+
+    /// Every record of a table, by key.
+    #[must_use]
+    pub fn all<R: Record>(&self) -> Vec<R> {
+        let rows = self.rows.iter().filter(|((table, _), _)| *table == R::TABLE.name);
+        rows.filter_map(|(_, row)| R::from_row(row).ok()).collect()
+    }
+
+    /// Every row there is: two equal snapshots mean that nothing changed.
+    #[must_use]
+    pub fn snapshot(&self) -> BTreeMap<(&'static str, Key), Row> {
+        self.rows.clone()
+    }
+
+    /// Sends one command.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn ask<C: Command>(&mut self, command: C) -> Result<C::Reply, DecideError> {
+        let replies = self.ask_all(&[command])?;
+        replies.into_iter().next().ok_or_else(|| DecideError::Impossible("no reply".to_owned()))
+    }
+
+    /// Sends several commands in one batch: each sees what the ones before it changed.
+    ///
+    /// # Errors
+    /// The first fault; nothing is kept then.
+    pub fn ask_all<C: Command>(&mut self, commands: &[C]) -> Result<Vec<C::Reply>, DecideError> {
+        let mut wanted = Keys::default();
+        for command in commands {
+            self.domain.keys(&Input::Command(command), &mut wanted)?;
+        }
+        let decisions = commands.iter().map(|command| -> Decision<'_, D> {
+            Box::new(move |domain, state, cx| domain.decide(&Input::Command(command), state, cx))
+        });
+        let answers = self.batch(wanted, decisions.collect())?;
+        let typed = answers.into_iter().map(|answer| answer?.downcast().ok().map(|reply| *reply));
+        typed
+            .collect::<Option<_>>()
+            .ok_or_else(|| DecideError::Impossible("a reply is missing or of another type".to_owned()))
+    }
+
+    /// Lets the row of `R` under `key` fall due.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn due<R: Record>(&mut self, key: impl Into<Key>) -> Result<(), DecideError> {
+        let key = key.into();
+        let mut wanted = Keys::default();
+        self.domain.keys(&Input::Due { table: R::TABLE, key: &key }, &mut wanted)?;
+        let decision: Decision<'_, D> = Box::new(|domain, state, cx| {
+            domain.decide(&Input::Due { table: R::TABLE, key: &key }, state, cx)
+        });
+        self.batch(wanted, vec![decision]).map(|_| ())
+    }
+
+    /// Asks for a step's action; what was said stands in [`Self::said`].
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn act(&mut self, step: &Step, plan: &Arc<Plan>) -> Result<(), DecideError> {
+        self.step(step, plan, &Said::Asked { step: step.clone() })
+    }
+
+    /// Asks for a step's compensation; what was said stands in [`Self::said`].
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn undo(&mut self, step: &Step, plan: &Arc<Plan>) -> Result<(), DecideError> {
+        self.step(step, plan, &Said::UndoAsked { step: step.clone(), attempt: 0 })
+    }
+
+    /// What the receipts of done steps moved, by account: one side of every audit.
+    ///
+    /// # Errors
+    /// A receipt that does not read.
+    pub fn books(&self) -> Result<BTreeMap<SmolStr, i64>, DecideError> {
+        let mut books = BTreeMap::new();
+        for inbox in self.all::<Inbox>().into_iter().filter(|inbox| inbox.state == InboxState::Done) {
+            let receipt = inbox.receipt.unwrap_or_default();
+            for movement in participant(&self.domain, &inbox.step)?.movements(&receipt)? {
+                *books.entry(movement.account).or_insert(0) += movement.amount;
+            }
+        }
+        Ok(books)
+    }
+
+    fn step(&mut self, step: &Step, plan: &Arc<Plan>, said: &Said) -> Result<(), DecideError> {
+        let mut wanted = Keys::default();
+        participation::keys(participant(&self.domain, step)?, plan, &mut wanted);
+        let asker = DomainName::of("order");
+        let heard = Heard { key: plan.saga.0, at: self.now, by: &asker, said, plan: Some(plan) };
+        let decision: Decision<'_, D> = Box::new(move |domain, state, cx| {
+            let (name, participant) = (domain.name(), participant(domain, step)?);
+            match said {
+                Said::UndoAsked { .. } => participation::compensate(&name, participant, &heard, state, cx),
+                _ => participation::act(&[(&name, participant)], &heard, state, cx),
+            }
+        });
+        self.batch(wanted, vec![decision]).map(|_| ())
+    }
+
+    fn batch(
+        &mut self,
+        mut wanted: Keys,
+        decisions: Vec<Decision<'_, D>>,
+    ) -> Result<Vec<Answer>, DecideError> {
+        let mut state = WorkingSet::default();
+        for (table, key) in wanted.take() {
+            let row = self.rows.get(&(table.name, key.clone())).cloned();
+            state.offer(table, key, row);
+        }
+        self.said.clear();
+        let mut answers = Vec::new();
+        for decide in decisions {
+            let mut cx = Cx::new(self.now, Trace::default(), &mut self.ids);
+            decide(&self.domain, &mut state, &mut cx)?;
+            self.said.extend(cx.effects.says.into_iter().map(|speech| speech.said));
+            answers.push(cx.effects.reply);
+        }
+        for write in state.into_writes() {
+            match write.row {
+                Some(row) => self.rows.insert((write.table.name, write.key), row),
+                None => self.rows.remove(&(write.table.name, write.key)),
+            };
+        }
+        Ok(answers)
+    }
+}
+
+fn participant<'a>(domain: &'a dyn Domain, step: &Step) -> Result<&'a dyn Participant, DecideError> {
+    let found = domain.participants().into_iter().find(|participant| participant.step() == *step);
+    found.ok_or_else(|| DecideError::Impossible(format!("{} has no step {step}", domain.name())))
+}
+
+/// A plan of saga number `saga` for `user` that buys nothing: tests fill in what they are about.
+#[must_use]
+pub fn bare_plan(saga: u128, user: UserId) -> Plan {
+    Plan {
+        saga: SagaId(Uuid::from_u128(saga)),
+        user,
+        lines: Vec::new(),
+        coupon: None,
+        total: Money::ZERO,
+        points: Money::ZERO,
+        card_amount: Money::ZERO,
+        currency: Currency::KRW,
+        payment: PaymentId(Uuid::from_u128(saga)),
+        card: None,
+        steps: Vec::new(),
+        extras: BTreeMap::new(),
+    }
+}
