@@ -1,1 +1,7 @@
-//! Stores.
+//! Stores: what keeps a unit's rows and its event log, behind `runtime::ports::store`.
+//!
+//! An adapter knows nothing but [`Table`](kernel::table::Table)s: layout, statements and decoding follow from that data. What is
+//! the same for every SQL engine stands in `sql`.
+
+mod sql;
+pub mod sqlite;

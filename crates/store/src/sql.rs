@@ -1,0 +1,188 @@
+//! SQL text from tables and queries, in the words that SQLite and PostgreSQL share: `"name"`, `$1`, `NULLS FIRST`.
+//!
+//! Parameters are numbered in the order in which they appear, because SQLite takes `$1` for a name.
+
+use kernel::table::{Table, Value};
+use runtime::ports::store::{Compare, Filter, Query, StoreError, Top};
+use std::fmt::Write;
+
+/// A statement and what it is to be run with.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Prepared<'a> {
+    /// The text: the same for every query of the same shape, so that a statement cache keyed by text works.
+    pub(crate) text: String,
+    /// The values of `$1`, `$2`, … without the limit, which comes last.
+    pub(crate) values: Vec<&'a Value>,
+}
+
+/// `"a", "b"`.
+pub(crate) fn names<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
+    let mut text = String::new();
+    for name in names {
+        let comma = if text.is_empty() { "" } else { ", " };
+        // Writing to a String cannot fail.
+        let _ = write!(text, "{comma}\"{name}\"");
+    }
+    text
+}
+
+/// All columns of `table`, as [`names`].
+pub(crate) fn columns(table: &Table) -> String {
+    names(table.columns.iter().map(|column| column.name))
+}
+
+/// The names of the key columns.
+pub(crate) fn key(table: &Table) -> impl Iterator<Item = &'static str> {
+    table.columns.iter().take(table.key).map(|column| column.name)
+}
+
+/// The statement for a [`Query`]. Rows that its order leaves tied are sorted by key in the direction of the last column:
+/// the result never depends on the engine, and an index on the sorted columns still serves it in either direction.
+pub(crate) fn query(query: &Query) -> Result<Prepared<'_>, StoreError> {
+    let table = query.table;
+    let mut text = format!("SELECT {} FROM \"{}\"", columns(table), table.name);
+    let values = conditions(table, &query.filters, &mut text)?;
+    let descending = query.order.last().is_some_and(|(_, descending)| *descending);
+    let ties = key(table)
+        .filter(|name| query.order.iter().all(|(sorted, _)| sorted != name))
+        .map(|name| (name, descending));
+    for (nth, (name, descending)) in query.order.iter().copied().chain(ties).enumerate() {
+        let before = if nth == 0 { " ORDER BY" } else { "," };
+        let _ = write!(text, "{before} {}", sorted(table, name, descending)?);
+    }
+    let _ = write!(text, " LIMIT ${}", values.len() + 1);
+    Ok(Prepared { text, values })
+}
+
+/// The statement for a [`Top`].
+pub(crate) fn top(top: &Top) -> Result<Prepared<'_>, StoreError> {
+    let table = top.table;
+    let groups = names(top.group.iter().copied());
+    for name in top.group.iter().chain([&top.sum]) {
+        known(table, name)?;
+    }
+    let comma = if groups.is_empty() { "" } else { ", " };
+    let mut text = format!("SELECT {groups}{comma}SUM(\"{}\") FROM \"{}\"", top.sum, table.name);
+    let values = conditions(table, &top.filters, &mut text)?;
+    if groups.is_empty() {
+        // The sum of no rows is no row, as it is with groups.
+        text.push_str(" HAVING COUNT(*) > 0");
+    } else {
+        let _ = write!(text, " GROUP BY {groups} ORDER BY {} DESC NULLS LAST", top.group.len() + 1);
+        for name in top.group {
+            let _ = write!(text, ", {}", sorted(table, name, false)?);
+        }
+    }
+    let _ = write!(text, " LIMIT ${}", values.len() + 1);
+    Ok(Prepared { text, values })
+}
+
+/// NULL sorts below every value on every engine.
+fn sorted(table: &Table, name: &str, descending: bool) -> Result<String, StoreError> {
+    let nullable = known(table, name)?;
+    let direction = if descending { " DESC" } else { "" };
+    let nulls = match (nullable, descending) {
+        (false, _) => "",
+        (true, false) => " NULLS FIRST",
+        (true, true) => " NULLS LAST",
+    };
+    Ok(format!("\"{name}\"{direction}{nulls}"))
+}
+
+fn conditions<'a>(
+    table: &Table,
+    filters: &'a [Filter],
+    text: &mut String,
+) -> Result<Vec<&'a Value>, StoreError> {
+    let mut values = Vec::with_capacity(filters.len());
+    for (nth, Filter { column, compare, value }) in filters.iter().enumerate() {
+        known(table, column)?;
+        let before = if nth == 0 { " WHERE" } else { " AND" };
+        // `= $n`, not `IS $n`: only the former lets a partial index `WHERE … IS NOT NULL` serve.
+        let operator = match (compare, value) {
+            (Compare::Present, _) => "IS NOT NULL",
+            (Compare::Is, Value::Null) => "IS NULL",
+            (Compare::Is, _) => "=",
+            (Compare::Below, _) => "<",
+            (Compare::AtMost, _) => "<=",
+            (Compare::Above, _) => ">",
+            (Compare::AtLeast, _) => ">=",
+        };
+        let _ = write!(text, "{before} \"{column}\" {operator}");
+        if !operator.ends_with("NULL") {
+            values.push(value);
+            let _ = write!(text, " ${}", values.len());
+        }
+    }
+    Ok(values)
+}
+
+/// Whether the column may be NULL.
+fn known(table: &Table, name: &str) -> Result<bool, StoreError> {
+    let column = table.columns.iter().find(|column| column.name == name);
+    column
+        .map(|column| column.nullable)
+        .ok_or_else(|| StoreError::Rejected(format!("table {} has no column {name}", table.name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::Record;
+
+    kernel::record! {
+        /// A parcel.
+        pub struct Parcel in "parcels" key 2 {
+            /// Whose.
+            pub owner: i64,
+            /// Which.
+            pub number: i64,
+            /// When it is to be looked at again.
+            pub due: Option<i64>,
+        }
+    }
+
+    fn check(query: &Query, expected: &str) {
+        assert_eq!(super::query(query).unwrap().text, expected);
+    }
+
+    #[test]
+    fn a_query_is_sorted_to_the_last_tie() {
+        let all = Query::of(Parcel::TABLE, 5);
+        check(&all, r#"SELECT "owner", "number", "due" FROM "parcels" ORDER BY "owner", "number" LIMIT $1"#);
+        check(
+            &all.filter("due", Compare::Present, Value::Null)
+                .filter("number", Compare::AtLeast, Value::Int(3))
+                .filter("due", Compare::Is, Value::Null)
+                .filter("owner", Compare::Is, Value::Int(1))
+                .sort("due", true),
+            concat!(
+                r#"SELECT "owner", "number", "due" FROM "parcels" WHERE "due" IS NOT NULL AND "number" >= $1 "#,
+                r#"AND "due" IS NULL AND "owner" = $2 "#,
+                r#"ORDER BY "due" DESC NULLS LAST, "owner" DESC, "number" DESC LIMIT $3"#
+            ),
+        );
+    }
+
+    #[test]
+    fn a_misspelt_column_is_refused_before_the_engine_sees_it() {
+        let query = Query::of(Parcel::TABLE, 1).sort("dew", false);
+        assert_eq!(
+            super::query(&query),
+            Err(StoreError::Rejected("table parcels has no column dew".to_owned()))
+        );
+    }
+
+    #[test]
+    fn the_largest_sums_come_first_and_ties_by_group() {
+        let top =
+            Top { table: Parcel::TABLE, group: &["owner"], sum: "number", filters: Vec::new(), limit: 3 };
+        assert_eq!(
+            super::top(&top).unwrap().text,
+            concat!(
+                r#"SELECT "owner", SUM("number") FROM "parcels" GROUP BY "owner" "#,
+                r#"ORDER BY 2 DESC NULLS LAST, "owner" LIMIT $1"#
+            )
+        );
+    }
+}

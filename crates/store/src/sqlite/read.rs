@@ -1,0 +1,130 @@
+//! Reading rows and the log over any connection.
+
+use super::error::store_error;
+use super::schema::Layout;
+use super::values::{self, Bound};
+use crate::sql::{self, Prepared};
+use kernel::Timestamp;
+use kernel::table::{Column, ColumnType, Key, Row, Table};
+use runtime::ports::store::{Epoch, LogRow, LogState, Position, Query, StoreError, StoredLogRow, Top};
+use rusqlite::{CachedStatement, Connection, Row as Found, params};
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// The rows of `table` under `keys`.
+pub(super) fn load(
+    connection: &Connection,
+    layout: &Layout,
+    table: &Table,
+    keys: &[Key],
+) -> Result<Vec<Row>, StoreError> {
+    let mut statement = connection.prepare_cached(&layout.get(table)?.select).map_err(store_error)?;
+    let mut rows = Vec::with_capacity(keys.len());
+    for key in keys {
+        if key.0.len() != table.key {
+            return Err(StoreError::Rejected(format!("{}: a key of {} values", table.name, key.0.len())));
+        }
+        values::bind(&mut statement, table, &key.0)?;
+        if let Some(found) = statement.raw_query().next().map_err(store_error)? {
+            rows.push(values::row(table, found)?);
+        }
+    }
+    Ok(rows)
+}
+
+/// The rows that `query` asks for.
+pub(super) fn query(connection: &Connection, layout: &Layout, query: &Query) -> Result<Vec<Row>, StoreError> {
+    layout.get(query.table)?;
+    run(connection, &sql::query(query)?, query.limit, |found| values::row(query.table, found))
+}
+
+/// The groups that `top` asks for.
+pub(super) fn top(connection: &Connection, layout: &Layout, top: &Top) -> Result<Vec<Row>, StoreError> {
+    layout.get(top.table)?;
+    let sum = Column { name: top.sum, ty: ColumnType::Int, nullable: true };
+    let columns: Vec<&Column> = top
+        .group
+        .iter()
+        .filter_map(|name| top.table.columns.iter().find(|column| column.name == *name))
+        .chain([&sum])
+        .collect();
+    run(connection, &sql::top(top)?, top.limit, |found| {
+        columns.iter().enumerate().map(|(nth, column)| values::value(top.table, column, nth, found)).collect()
+    })
+}
+
+fn run(
+    connection: &Connection,
+    prepared: &Prepared<'_>,
+    limit: u32,
+    decode: impl Fn(&Found<'_>) -> Result<Row, StoreError>,
+) -> Result<Vec<Row>, StoreError> {
+    let mut statement = connection.prepare_cached(&prepared.text).map_err(store_error)?;
+    for (nth, value) in prepared.values.iter().enumerate() {
+        statement.raw_bind_parameter(nth + 1, Bound(value)).map_err(store_error)?;
+    }
+    statement.raw_bind_parameter(prepared.values.len() + 1, limit).map_err(store_error)?;
+    let mut found = statement.raw_query();
+    let mut rows = Vec::new();
+    while let Some(row) = found.next().map_err(store_error)? {
+        rows.push(decode(row)?);
+    }
+    Ok(rows)
+}
+
+/// Log rows after `after`.
+pub(super) fn log_after(
+    connection: &Connection,
+    after: Position,
+    limit: u32,
+) -> Result<Vec<StoredLogRow>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT * FROM \"event_log\" WHERE \"position\" > $1 ORDER BY \"position\" LIMIT $2")
+        .map_err(store_error)?;
+    let after = i64::try_from(after.0).unwrap_or(i64::MAX);
+    log_rows(&mut statement, params![after, limit])
+}
+
+/// The log rows of `key`.
+pub(super) fn log_of(connection: &Connection, key: Uuid) -> Result<Vec<StoredLogRow>, StoreError> {
+    let mut statement = connection
+        .prepare_cached("SELECT * FROM \"event_log\" WHERE \"key\" = $1 ORDER BY \"position\"")
+        .map_err(store_error)?;
+    log_rows(&mut statement, params![key.as_bytes().as_slice()])
+}
+
+fn log_rows(
+    statement: &mut CachedStatement<'_>,
+    parameters: &[&dyn rusqlite::ToSql],
+) -> Result<Vec<StoredLogRow>, StoreError> {
+    let rows = statement
+        .query_map(parameters, |found| {
+            let body = found.get_ref(3)?.as_str()?;
+            Ok(StoredLogRow {
+                position: Position(found.get::<_, i64>(0)?.cast_unsigned()),
+                row: LogRow {
+                    key: Uuid::from_bytes(found.get(1)?),
+                    at: Timestamp(found.get(2)?),
+                    body: Arc::from(body),
+                },
+            })
+        })
+        .map_err(store_error)?;
+    rows.collect::<Result<_, _>>().map_err(store_error)
+}
+
+/// Where the log stands.
+pub(super) fn log_state(connection: &Connection) -> Result<LogState, StoreError> {
+    connection
+        .prepare_cached("SELECT \"epoch\", \"head\", \"first\" FROM \"log_state\"")
+        .and_then(|mut statement| {
+            statement.query_row([], |found| {
+                Ok(LogState {
+                    epoch: Epoch(Uuid::from_bytes(found.get(0)?)),
+                    head: Position(found.get::<_, i64>(1)?.cast_unsigned()),
+                    first: Position(found.get::<_, i64>(2)?.cast_unsigned()),
+                })
+            })
+        })
+        .map_err(store_error)
+}

@@ -1,0 +1,307 @@
+//! The layout: tables as their data says, the event log beside them, and how an older layout becomes today's.
+//!
+//! A layout only ever grows: missing tables, nullable columns and indexes are added. Whatever else differs is refused by name,
+//! because it would need to know what the rows mean.
+
+use super::error::store_error;
+use crate::sql;
+use kernel::table::{Column, ColumnType, Index, Table};
+use runtime::ports::store::{Epoch, StoreError};
+use rusqlite::{Connection, OptionalExtension};
+use rustc_hash::FxHashMap;
+
+/// `JUMN`, in the header of every file of ours.
+const APPLICATION: i32 = 0x4A55_4D4E;
+
+const LOG: &str = r#"
+CREATE TABLE "event_log" ("position" INTEGER PRIMARY KEY, "key" BLOB NOT NULL, "at" INTEGER NOT NULL, "body" TEXT NOT NULL) STRICT;
+CREATE INDEX "event_log_by_key" ON "event_log" ("key");
+CREATE TABLE "log_state" ("one" INTEGER PRIMARY KEY CHECK ("one" = 1),
+    "epoch" BLOB NOT NULL, "head" INTEGER NOT NULL, "first" INTEGER NOT NULL) STRICT;
+"#;
+
+/// The statements of one table.
+pub(super) struct Statements {
+    pub(super) select: String,
+    pub(super) upsert: String,
+    pub(super) delete: String,
+}
+
+/// The tables that a database was opened with, by name.
+pub(super) struct Layout(FxHashMap<&'static str, (&'static Table, Statements)>);
+
+impl Layout {
+    /// The tables among `tables`, each once.
+    pub(super) fn of(tables: &[&'static Table]) -> Result<Self, StoreError> {
+        let mut layout = FxHashMap::default();
+        for table in tables {
+            sound(table)?;
+            match layout.insert(table.name, (*table, statements(table))) {
+                Some((other, _)) if other != *table => {
+                    return Err(StoreError::Unusable(format!("two different tables {}", table.name)));
+                }
+                _ => {}
+            }
+        }
+        Ok(Self(layout))
+    }
+
+    /// The statements of `table`.
+    pub(super) fn get(&self, table: &Table) -> Result<&Statements, StoreError> {
+        self.0
+            .get(table.name)
+            .map(|(_, statements)| statements)
+            .ok_or_else(|| StoreError::Unusable(format!("opened without its table {}", table.name)))
+    }
+
+    /// The number of tables.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn sorted(&self) -> Vec<&'static Table> {
+        let mut tables: Vec<_> = self.0.values().map(|(table, _)| *table).collect();
+        tables.sort_unstable_by_key(|table| table.name);
+        tables
+    }
+}
+
+/// Whether the table's own data makes sense.
+fn sound(table: &Table) -> Result<(), StoreError> {
+    let wrong = |what: &str| Err(StoreError::Unusable(format!("table {}: {what}", table.name)));
+    if table.key == 0 || table.key > table.columns.len() {
+        return wrong("no key");
+    }
+    if table.columns.iter().take(table.key).any(|column| column.nullable) {
+        return wrong("a key column that may be NULL");
+    }
+    if table.indexes.iter().flat_map(|index| index.columns).any(|name| table.column(name).is_none()) {
+        return wrong("an index on a column that it lacks");
+    }
+    Ok(())
+}
+
+fn statements(table: &Table) -> Statements {
+    let name = table.name;
+    let parameters: Vec<String> = (1..=table.columns.len()).map(|n| format!("${n}")).collect();
+    let matches: Vec<String> =
+        sql::key(table).enumerate().map(|(nth, column)| format!("\"{column}\" = ${}", nth + 1)).collect();
+    let matches = matches.join(" AND ");
+    let sets: Vec<String> = table
+        .columns
+        .iter()
+        .skip(table.key)
+        .map(|column| format!("\"{0}\" = excluded.\"{0}\"", column.name))
+        .collect();
+    let update =
+        if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", sets.join(", ")) };
+    let (columns, key) = (sql::columns(table), sql::names(sql::key(table)));
+    Statements {
+        select: format!("SELECT {columns} FROM \"{name}\" WHERE {matches}"),
+        upsert: format!(
+            "INSERT INTO \"{name}\" ({columns}) VALUES ({}) ON CONFLICT ({key}) DO {update}",
+            parameters.join(", ")
+        ),
+        delete: format!("DELETE FROM \"{name}\" WHERE {matches}"),
+    }
+}
+
+/// Makes a new file ours, or an older one of ours today's; all or nothing.
+pub(super) fn prepare(
+    connection: &mut Connection,
+    layout: &Layout,
+    epoch_if_new: Epoch,
+) -> Result<(), StoreError> {
+    let transaction = connection
+        .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
+        .map_err(store_error)?;
+    let objects: i64 = transaction
+        .query_row("SELECT COUNT(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(store_error)?;
+    if objects == 0 {
+        transaction.execute_batch(LOG).map_err(store_error)?;
+        transaction
+            .execute("INSERT INTO \"log_state\" VALUES (1, $1, 0, 1)", [epoch_if_new.0.as_bytes().as_slice()])
+            .map_err(store_error)?;
+        transaction.pragma_update(None, "application_id", APPLICATION).map_err(store_error)?;
+    }
+    ours(&transaction)?;
+    for table in layout.sorted() {
+        let missing = check_table(&transaction, table)?;
+        for change in changes(table, missing) {
+            transaction.execute_batch(&change).map_err(store_error)?;
+        }
+        for index in table.indexes {
+            put_index(&transaction, table, index)?;
+        }
+    }
+    transaction.commit().map_err(store_error)
+}
+
+/// Whether a file opened for reading only is ours and today's.
+pub(super) fn check(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
+    ours(connection)?;
+    for table in layout.sorted() {
+        let what = match check_table(connection, table)? {
+            Missing::Table => String::new(),
+            Missing::Columns(columns) => match columns.first() {
+                None => continue,
+                Some(column) => format!(".{}", column.name),
+            },
+        };
+        return Err(StoreError::Unusable(format!("{}{what} is missing", table.name)));
+    }
+    Ok(())
+}
+
+fn ours(connection: &Connection) -> Result<(), StoreError> {
+    let application: i32 =
+        connection.pragma_query_value(None, "application_id", |row| row.get(0)).map_err(store_error)?;
+    if application == APPLICATION {
+        Ok(())
+    } else {
+        Err(StoreError::Unusable("not a database of Jumun's".to_owned()))
+    }
+}
+
+/// What a stored table lacks.
+enum Missing {
+    Table,
+    Columns(Vec<&'static Column>),
+}
+
+/// A column as SQLite has it.
+struct Stored {
+    ty: String,
+    not_null: bool,
+    key: usize,
+}
+
+/// What of `table` is missing; an error if what is there differs.
+fn check_table(connection: &Connection, table: &Table) -> Result<Missing, StoreError> {
+    let mut stored = stored_columns(connection, table)?;
+    if stored.is_empty() {
+        return Ok(Missing::Table);
+    }
+    let strict: Option<(bool, bool)> = connection
+        .query_row(
+            "SELECT strict, wr FROM pragma_table_list($1) WHERE schema = 'main'",
+            [table.name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(store_error)?;
+    if strict != Some((true, true)) {
+        return Err(StoreError::Unusable(format!("{} is not a table that Jumun made", table.name)));
+    }
+    let mut missing = Vec::new();
+    for (nth, column) in table.columns.iter().enumerate() {
+        let wrong =
+            |what: String| Err(StoreError::Unusable(format!("{}.{} {what}", table.name, column.name)));
+        let key = if nth < table.key { nth + 1 } else { 0 };
+        match stored.remove(column.name) {
+            None if column.nullable => missing.push(column),
+            None => return wrong("is missing and may not be NULL".to_owned()),
+            Some(found) if found.ty != sql_type(column.ty) => {
+                return wrong(format!("is stored as {}, not {}", found.ty, sql_type(column.ty)));
+            }
+            Some(found) if found.key != key => {
+                return wrong(format!("stands at {} of the stored key, not {key}", found.key));
+            }
+            Some(found) if found.not_null == column.nullable => {
+                return wrong("differs in whether it may be NULL".to_owned());
+            }
+            Some(_) => {}
+        }
+    }
+    // A newer release may have added columns; its rows are left as they are, but ours must be acceptable.
+    let mut unknown: Vec<_> =
+        stored.into_iter().filter(|(_, found)| found.not_null || found.key > 0).collect();
+    unknown.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    match unknown.first() {
+        Some((name, _)) => {
+            Err(StoreError::Unusable(format!("{}.{name} is unknown and may not be NULL", table.name)))
+        }
+        None => Ok(Missing::Columns(missing)),
+    }
+}
+
+fn stored_columns(connection: &Connection, table: &Table) -> Result<FxHashMap<String, Stored>, StoreError> {
+    let mut statement = connection
+        .prepare("SELECT name, type, \"notnull\", pk FROM pragma_table_info($1)")
+        .map_err(store_error)?;
+    let columns = statement
+        .query_map([table.name], |row| {
+            Ok((row.get(0)?, Stored { ty: row.get(1)?, not_null: row.get(2)?, key: row.get(3)? }))
+        })
+        .map_err(store_error)?;
+    columns.collect::<Result<_, _>>().map_err(store_error)
+}
+
+fn changes(table: &Table, missing: Missing) -> Vec<String> {
+    match missing {
+        Missing::Table => vec![create_table(table)],
+        Missing::Columns(columns) => columns
+            .into_iter()
+            .map(|column| format!("ALTER TABLE \"{}\" ADD COLUMN {}", table.name, definition(column)))
+            .collect(),
+    }
+}
+
+fn create_table(table: &Table) -> String {
+    let columns: Vec<String> = table.columns.iter().map(definition).collect();
+    format!(
+        "CREATE TABLE \"{}\" ({}, PRIMARY KEY ({})) STRICT, WITHOUT ROWID",
+        table.name,
+        columns.join(", "),
+        sql::names(sql::key(table))
+    )
+}
+
+fn definition(column: &Column) -> String {
+    let null = if column.nullable { "" } else { " NOT NULL" };
+    format!("\"{}\" {}{null}", column.name, sql_type(column.ty))
+}
+
+const fn sql_type(ty: ColumnType) -> &'static str {
+    match ty {
+        ColumnType::Int => "INTEGER",
+        ColumnType::Text => "TEXT",
+        ColumnType::Id | ColumnType::Bytes => "BLOB",
+    }
+}
+
+/// An index holds nothing of its own: one that differs is made anew.
+fn put_index(connection: &Connection, table: &Table, index: &Index) -> Result<(), StoreError> {
+    let wanted = create_index(table, index);
+    let stored: Option<(String, String)> = connection
+        .query_row(
+            "SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND name = $1",
+            [index.name],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )
+        .optional()
+        .map_err(store_error)?;
+    match stored {
+        Some((_, text)) if text == wanted => return Ok(()),
+        Some((owner, _)) if owner != table.name => {
+            let name = index.name;
+            return Err(StoreError::Unusable(format!("index {name} of {} belongs to {owner}", table.name)));
+        }
+        Some(_) => {
+            connection.execute_batch(&format!("DROP INDEX \"{}\"", index.name)).map_err(store_error)?;
+        }
+        None => {}
+    }
+    connection.execute_batch(&wanted).map_err(store_error)
+}
+
+fn create_index(table: &Table, index: &Index) -> String {
+    let (name, columns) = (index.name, sql::names(index.columns.iter().copied()));
+    let first = index.columns.first().and_then(|first| table.columns.iter().find(|c| c.name == *first));
+    let partial = match first {
+        Some(column) if column.nullable => format!(" WHERE \"{}\" IS NOT NULL", column.name),
+        _ => String::new(),
+    };
+    format!("CREATE INDEX \"{name}\" ON \"{}\" ({columns}){partial}", table.name)
+}

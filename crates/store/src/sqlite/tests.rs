@@ -1,0 +1,258 @@
+//! What only SQLite promises: files, their layout over time, and who may open them.
+
+use super::*;
+use kernel::table::{Column, ColumnType, Value};
+use kernel::{Record, Timestamp};
+use runtime::ports::store::{Compare, Query};
+use smol_str::SmolStr;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+kernel::record! {
+    /// A shelf.
+    pub struct Shelf in "shelves" key 1 {
+        /// Which.
+        pub id: i64,
+        /// What stands on it.
+        pub label: SmolStr,
+        /// When to look again.
+        pub due: Option<i64>,
+    }
+    index "shelves_by_due" (due);
+}
+
+const TABLES: &[&Table] = &[Shelf::TABLE];
+const EPOCH: Epoch = Epoch(Uuid::from_u128(7));
+
+/// A file in a directory of its own, with this many shelves stored.
+struct File {
+    directory: TempDir,
+}
+
+impl File {
+    fn new(shelves: i64) -> Self {
+        let file = Self { directory: tempfile::tempdir().unwrap() };
+        put(&mut file.open(), 0..shelves).unwrap();
+        file
+    }
+
+    fn path(&self) -> std::path::PathBuf {
+        self.directory.path().join("shop.db")
+    }
+
+    fn open(&self) -> SqliteStore {
+        self.open_as(TABLES).unwrap()
+    }
+
+    fn open_as(&self, tables: &[&'static Table]) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open(&self.path(), tables, &Options::new(EPOCH))
+    }
+
+    /// Runs SQL over a connection of its own.
+    fn sql(&self, text: &str) {
+        Connection::open(self.path()).unwrap().execute_batch(text).unwrap();
+    }
+}
+
+fn put(store: &mut SqliteStore, shelves: std::ops::Range<i64>) -> Result<Position, StoreError> {
+    let writes: Vec<Write> = shelves
+        .map(|id| Shelf { id, label: "books".into(), due: None }.to_row())
+        .map(|row| Write { table: Shelf::TABLE, key: Key::of_row(Shelf::TABLE, &row), row: Some(row) })
+        .collect();
+    let log = [LogRow { key: Uuid::from_u128(1), at: Timestamp(5), body: "{}".into() }];
+    store.begin()?;
+    store.commit(&writes, &log)
+}
+
+fn count(reader: &dyn Reader) -> usize {
+    reader.query(&Query::of(Shelf::TABLE, u32::MAX)).unwrap().len()
+}
+
+fn refusal<T>(result: Result<T, StoreError>) -> String {
+    match result {
+        Err(StoreError::Unusable(why)) => why,
+        Err(other) => panic!("refused as {other:?}"),
+        Ok(_) => panic!("not refused"),
+    }
+}
+
+#[test]
+fn what_was_committed_is_there_after_reopening() {
+    let file = File::new(3);
+    let mut store = file.open();
+    assert_eq!(count(&*store.reader()), 3);
+    assert_eq!(store.reader().log_state().unwrap().head, Position(1));
+    assert_eq!(put(&mut store, 3..4), Ok(Position(2)));
+}
+
+#[test]
+fn a_writer_killed_between_commit_and_checkpoint_loses_nothing() {
+    let file = File::new(1);
+    let mut store = file.open();
+    put(&mut store, 1..5).unwrap();
+    // What a killed process leaves: the file and its log, copied while the writer still has them open.
+    let left = tempfile::tempdir().unwrap();
+    for name in ["shop.db", "shop.db-wal"] {
+        std::fs::copy(file.directory.path().join(name), left.path().join(name)).unwrap();
+    }
+    let reader = SqliteReader::open_readonly(&left.path().join("shop.db"), TABLES, 100).unwrap();
+    assert_eq!(count(&reader), 5);
+}
+
+#[test]
+fn a_second_writer_is_refused_until_the_first_is_gone() {
+    let file = File::new(0);
+    let first = file.open();
+    assert!(refusal(file.open_as(TABLES)).contains("another process has this database open"));
+    drop(first);
+    file.open();
+}
+
+#[test]
+fn a_readonly_reader_works_beside_a_writer_and_changes_nothing() {
+    let file = File::new(2);
+    let mut store = file.open();
+    let reader = SqliteReader::open_readonly(&file.path(), TABLES, 100).unwrap();
+    put(&mut store, 2..6).unwrap();
+    assert_eq!(count(&reader), 6);
+    let moment = reader.snapshot().unwrap();
+    put(&mut store, 6..7).unwrap();
+    assert_eq!((count(&*moment), count(&reader)), (6, 7));
+    let missing = file.directory.path().join("none.db");
+    refusal(SqliteReader::open_readonly(&missing, TABLES, 100).map(drop));
+    assert!(!missing.exists());
+}
+
+#[test]
+fn a_reader_with_every_connection_lent_still_answers_all() {
+    let file = File::new(50);
+    let store = file.open();
+    let reader = store.reader();
+    std::thread::scope(|scope| {
+        for _ in 0..16 {
+            scope.spawn(|| (0..20).for_each(|_| assert_eq!(count(&*reader), 50)));
+        }
+    });
+}
+
+const fn column(name: &'static str, ty: ColumnType, nullable: bool) -> Column {
+    Column { name, ty, nullable }
+}
+
+const ID: Column = column("id", ColumnType::Int, false);
+const LABEL: Column = column("label", ColumnType::Text, false);
+const DUE: Column = column("due", ColumnType::Int, true);
+
+/// Opens a file of [`Shelf`]s as a table `shelves` of these columns.
+fn reopened(key: usize, columns: &'static [Column]) -> Result<SqliteStore, StoreError> {
+    let file = File::new(1);
+    let table = Box::leak(Box::new(Table { name: "shelves", key, columns, indexes: &[] }));
+    file.open_as(&[table])
+}
+
+#[test]
+fn an_added_column_that_may_be_null_is_taken_in() {
+    static WIDER: Table = Table {
+        name: "shelves",
+        key: 1,
+        columns: &[ID, LABEL, column("room", ColumnType::Id, true), DUE],
+        indexes: &[kernel::table::Index { name: "shelves_by_room", columns: &["room"] }],
+    };
+    let file = File::new(1);
+    refusal(SqliteReader::open_readonly(&file.path(), &[&WIDER], 100).map(drop));
+    let mut store = file.open_as(&[&WIDER]).unwrap();
+    let key = Key::from((0_i64,));
+    let mut row = store.load(&WIDER, std::slice::from_ref(&key), Intent::Change).unwrap().remove(0);
+    assert_eq!(*row, [Value::Int(0), Value::Text("books".into()), Value::Null, Value::Null]);
+    row[2] = Value::Id(Uuid::from_u128(9));
+    store.begin().unwrap();
+    store.commit(&[Write { table: &WIDER, key: key.clone(), row: Some(row) }], &[]).unwrap();
+    drop(store);
+    // A release that does not know the column yet leaves it as it is.
+    let mut older = file.open();
+    put(&mut older, 0..2).unwrap();
+    drop(older);
+    let room = Query::of(&WIDER, 9).filter("room", Compare::Present, Value::Null);
+    assert_eq!(file.open_as(&[&WIDER]).unwrap().reader().query(&room).unwrap().len(), 1);
+}
+
+#[test]
+fn a_layout_that_differs_otherwise_is_refused_by_name() {
+    static TYPE: [Column; 3] = [ID, column("label", ColumnType::Int, false), DUE];
+    static NULL: [Column; 3] = [ID, column("label", ColumnType::Text, true), DUE];
+    static KEY: [Column; 3] = [ID, LABEL, DUE];
+    static NEW: [Column; 4] = [ID, LABEL, DUE, column("room", ColumnType::Id, false)];
+    static LESS: [Column; 2] = [ID, DUE];
+    let why = |key, columns| refusal(reopened(key, columns));
+    assert_eq!(why(1, &TYPE), "shelves.label is stored as TEXT, not INTEGER");
+    assert_eq!(why(1, &NULL), "shelves.label differs in whether it may be NULL");
+    assert_eq!(why(2, &KEY), "shelves.label stands at 0 of the stored key, not 2");
+    assert_eq!(why(1, &NEW), "shelves.room is missing and may not be NULL");
+    assert_eq!(why(1, &LESS), "shelves.label is unknown and may not be NULL");
+}
+
+#[test]
+fn a_file_that_is_not_ours_is_refused() {
+    let file = File { directory: tempfile::tempdir().unwrap() };
+    file.sql("CREATE TABLE notes (text)");
+    assert_eq!(refusal(file.open_as(TABLES)), "not a database of Jumun's");
+    std::fs::write(file.path(), [b'x'; 4096]).unwrap();
+    refusal(file.open_as(TABLES));
+}
+
+#[test]
+fn an_index_that_differs_is_made_anew() {
+    let file = File::new(1);
+    file.sql("DROP INDEX shelves_by_due; CREATE INDEX shelves_by_due ON shelves (label)");
+    let store = file.open();
+    let text: String = store
+        .connection
+        .lock()
+        .query_row("SELECT sql FROM sqlite_schema WHERE name = 'shelves_by_due'", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(text, r#"CREATE INDEX "shelves_by_due" ON "shelves" ("due") WHERE "due" IS NOT NULL"#);
+}
+
+#[test]
+fn the_work_still_due_is_found_by_its_partial_index() {
+    let store = File::new(1).open();
+    let query = Query::of(Shelf::TABLE, 5).filter("due", Compare::AtMost, Value::Int(9)).sort("due", false);
+    let text = format!("EXPLAIN QUERY PLAN {}", crate::sql::query(&query).unwrap().text);
+    let connection = store.connection.lock();
+    let mut statement = connection.prepare(&text).unwrap();
+    let plan: Vec<String> =
+        statement.query_map([9, 5], |row| row.get(3)).unwrap().collect::<Result<_, _>>().unwrap();
+    assert_eq!(plan, ["SEARCH shelves USING INDEX shelves_by_due (due<?)"]);
+}
+
+#[test]
+fn an_epoch_outlives_reopening_until_an_operator_starts_a_new_one() {
+    let file = File::new(0);
+    let other = Epoch(Uuid::from_u128(8));
+    let mut store = SqliteStore::open(&file.path(), TABLES, &Options::new(other)).unwrap();
+    assert_eq!(store.reader().log_state().unwrap().epoch, EPOCH);
+    store.new_epoch(other).unwrap();
+    drop(store);
+    assert_eq!(file.open().reader().log_state().unwrap().epoch, other);
+}
+
+#[test]
+fn a_full_disk_stores_nothing_and_is_survived() {
+    let file = File::new(1);
+    let mut store = file.open();
+    let limit = |pages: i64| {
+        store
+            .connection
+            .lock()
+            .pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    let pages = limit(1);
+    let before = store.reader().log_state().unwrap();
+    assert!(matches!(put(&mut store, 1..5_000), Err(StoreError::Full(_))));
+    assert_eq!(count(&*store.reader()), 1);
+    assert_eq!(store.reader().log_state().unwrap(), before);
+    let limit = 10 * pages + 1_000;
+    store.connection.lock().pragma_update_and_check(None, "max_page_count", limit, |_| Ok(())).unwrap();
+    assert_eq!(put(&mut store, 1..5_000), Ok(Position(before.head.0 + 1)));
+}

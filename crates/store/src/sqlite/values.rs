@@ -1,0 +1,79 @@
+//! Values to and from SQLite: ids are 16-byte blobs, everything else is what it says.
+
+use super::error::store_error;
+use kernel::table::{Column, ColumnType, Row, Table, Value};
+use runtime::ports::store::StoreError;
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use rusqlite::{Row as Found, Statement};
+use smol_str::SmolStr;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A value handed to a statement as it lies in memory.
+pub(super) struct Bound<'a>(pub(super) &'a Value);
+
+impl ToSql for Bound<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self.0 {
+            Value::Null => ValueRef::Null,
+            Value::Int(n) => ValueRef::Integer(*n),
+            Value::Id(id) => ValueRef::Blob(id.as_bytes()),
+            Value::Text(text) => ValueRef::Text(text.as_bytes()),
+            Value::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+/// Binds `values` as the leading columns of `table`, refusing what a column cannot hold. SQLite would make `5` of `'5'` even
+/// in a STRICT table, and knows no ids.
+pub(super) fn bind(statement: &mut Statement<'_>, table: &Table, values: &[Value]) -> Result<(), StoreError> {
+    for (nth, (column, value)) in table.columns.iter().zip(values).enumerate() {
+        if !fits(column.ty, value) {
+            return Err(StoreError::Rejected(format!(
+                "{}.{} cannot hold this value",
+                table.name, column.name
+            )));
+        }
+        statement.raw_bind_parameter(nth + 1, Bound(value)).map_err(store_error)?;
+    }
+    Ok(())
+}
+
+fn fits(ty: ColumnType, value: &Value) -> bool {
+    matches!(
+        (ty, value),
+        (_, Value::Null)
+            | (ColumnType::Int, Value::Int(_))
+            | (ColumnType::Id, Value::Id(_))
+            | (ColumnType::Text, Value::Text(_))
+            | (ColumnType::Bytes, Value::Bytes(_))
+    )
+}
+
+/// A row of `table`, selected with its columns in order.
+pub(super) fn row(table: &Table, found: &Found<'_>) -> Result<Row, StoreError> {
+    table.columns.iter().enumerate().map(|(nth, column)| value(table, column, nth, found)).collect()
+}
+
+/// The value at `nth` of a found row, as `column` of `table` reads it.
+pub(super) fn value(
+    table: &Table,
+    column: &Column,
+    nth: usize,
+    found: &Found<'_>,
+) -> Result<Value, StoreError> {
+    let stored = found.get_ref(nth).map_err(store_error)?;
+    let read = match (column.ty, stored) {
+        (_, ValueRef::Null) => Some(Value::Null),
+        (ColumnType::Int, ValueRef::Integer(n)) => Some(Value::Int(n)),
+        (ColumnType::Id, ValueRef::Blob(bytes)) => Uuid::from_slice(bytes).ok().map(Value::Id),
+        (ColumnType::Text, ValueRef::Text(bytes)) => {
+            std::str::from_utf8(bytes).ok().map(|text| Value::Text(SmolStr::new(text)))
+        }
+        (ColumnType::Bytes, ValueRef::Blob(bytes)) => Some(Value::Bytes(Arc::from(bytes))),
+        _ => None,
+    };
+    read.ok_or_else(|| {
+        StoreError::Unusable(format!("{}.{} holds what its column cannot", table.name, column.name))
+    })
+}
