@@ -1,0 +1,70 @@
+//! The domains there are: where an application adds its own.
+
+use kernel::judge::letters::DeadLetter;
+use kernel::ledger::Opening;
+use kernel::participation::Inbox;
+use kernel::routing::Routing;
+use kernel::topology::{Database, Known, Topology};
+use kernel::{Domain, DomainName, Record, Step, Table};
+use std::sync::Arc;
+
+/// Every domain, each written once, placed by a topology.
+#[derive(Clone, Default)]
+pub struct Registry {
+    domains: Vec<Arc<dyn Domain>>,
+}
+
+impl Registry {
+    /// Adds a domain.
+    #[must_use]
+    pub fn with(mut self, domain: impl Domain + 'static) -> Self {
+        self.domains.push(Arc::new(domain));
+        self
+    }
+
+    /// The domain called `name`.
+    #[must_use]
+    pub fn get(&self, name: &DomainName) -> Option<&Arc<dyn Domain>> {
+        self.domains.iter().find(|domain| domain.name() == *name)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Domain>> {
+        self.domains.iter()
+    }
+
+    /// What a topology is checked against.
+    #[must_use]
+    pub fn known(&self) -> Known {
+        let steps = |domain: &Arc<dyn Domain>| -> Vec<Step> { domain.participants().iter().map(|p| p.step()).collect() };
+        Known { domains: self.domains.iter().map(|domain| (domain.name(), steps(domain))).collect() }
+    }
+
+    /// `topology` compiled for these domains.
+    #[must_use]
+    pub fn routing(&self, topology: &Topology) -> Routing {
+        let hears: Vec<_> = self.domains.iter().map(|domain| (domain.name(), domain.hears())).collect();
+        Routing::compile(topology, &self.known(), &hears)
+    }
+
+    /// The domains that `database` holds.
+    #[must_use]
+    pub fn of(&self, database: &Database) -> Vec<Arc<dyn Domain>> {
+        database.domains.iter().filter_map(|name| self.get(name).cloned()).collect()
+    }
+
+    /// Every table of `database`: its domains' and the runtime's own.
+    #[must_use]
+    pub fn tables(&self, database: &Database) -> Vec<&'static Table> {
+        let mut tables = own_tables();
+        tables.extend(self.of(database).iter().flat_map(|domain| domain.tables()));
+        tables
+    }
+}
+
+/// The tables that every database has, whatever domains are in it.
+#[must_use]
+pub fn own_tables() -> Vec<&'static Table> {
+    use crate::ports::store::{Cursor, Meta};
+    vec![Inbox::TABLE, DeadLetter::TABLE, Opening::TABLE, Cursor::TABLE, Meta::TABLE]
+}

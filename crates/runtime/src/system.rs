@@ -1,0 +1,318 @@
+//! All databases of one process together: who holds which domain, and how to reach it.
+
+use crate::door::{CommandError, Door};
+use crate::ports::clock::Clock;
+use crate::ports::outside::Outside;
+use crate::ports::store::{Reader, Store, StoreError};
+use crate::registry::Registry;
+use crate::tail::Tail;
+use crate::turn::Engine;
+use crate::watch::Watch;
+use crate::worker::{Worker, WorkerConfig, WorkerParts};
+use kernel::domain::Alert;
+use kernel::ids::Ids;
+use kernel::topology::{Database, Topology};
+use kernel::{Command, DomainName, Trace};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// One database's store, as it was opened.
+pub struct Opened {
+    /// Which database.
+    pub database: Database,
+    /// Its writing side.
+    pub store: Box<dyn Store>,
+    /// Its reading side.
+    pub reader: Arc<dyn Reader>,
+}
+
+/// What a system is made of.
+pub struct SystemParts {
+    /// The domains.
+    pub registry: Registry,
+    /// How they are placed.
+    pub topology: Topology,
+    /// The databases.
+    pub opened: Vec<Opened>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// A source of ids per database.
+    pub ids: Box<dyn FnMut() -> Box<dyn Ids + Send>>,
+    /// Who performs the outside calls of which domain.
+    pub outside: BTreeMap<DomainName, Arc<dyn Outside>>,
+    /// Settings of the loops.
+    pub config: WorkerConfig,
+    /// How many commands may wait at a door.
+    pub door_capacity: usize,
+}
+
+/// A running (or steppable) system.
+pub struct System {
+    topology: Topology,
+    databases: Vec<Handle>,
+    homes: BTreeMap<DomainName, usize>,
+    watch: Arc<Watch>,
+    signals: Arc<Signals>,
+    clock: Arc<dyn Clock>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// One database from the outside.
+pub struct Handle {
+    /// Which.
+    pub database: Database,
+    /// Where commands go.
+    pub door: Arc<Door>,
+    /// Committed rows.
+    pub reader: Arc<dyn Reader>,
+    /// Its log.
+    pub tail: Arc<Tail>,
+}
+
+impl SystemParts {
+    /// Puts the parts together. The workers are not running yet: start them with [`System::start`], or step them one by one.
+    ///
+    /// # Errors
+    /// If a database cannot be read, or was restored from an older backup.
+    pub fn assemble(mut self) -> Result<(Arc<System>, Vec<Worker>), StoreError> {
+        let routing = Arc::new(self.registry.routing(&self.topology));
+        let signals = Arc::new(Signals::default());
+        let watch = Arc::new(Watch::default());
+        let mut handles = Vec::new();
+        let mut stores = Vec::new();
+        for Opened { database, store, reader } in self.opened {
+            let tail = Tail::new(&database.name, Arc::clone(&reader))?;
+            if database.domains.contains(&DomainName::of("order")) {
+                tail.observe(Arc::clone(&watch) as Arc<dyn crate::tail::Observer>);
+            }
+            let door = Door::new(&database.name, self.door_capacity);
+            stores.push(store);
+            handles.push(Handle { database, door, reader, tail });
+        }
+        let mut homes = BTreeMap::new();
+        for (at, handle) in handles.iter().enumerate() {
+            homes.extend(handle.database.domains.iter().map(|domain| (domain.clone(), at)));
+        }
+        let mut workers = Vec::new();
+        for (handle, store) in handles.iter().zip(stores) {
+            let domains = self.registry.of(&handle.database);
+            let sources = routing.sources(&handle.database.domains);
+            let mut followed: Vec<usize> = sources.iter().filter_map(|domain| homes.get(domain).copied()).collect();
+            followed.sort_unstable();
+            followed.dedup();
+            let elsewhere = followed.into_iter().filter(|at| handles[*at].database.name != handle.database.name);
+            let follows = elsewhere.map(|at| Arc::clone(&handles[at].tail)).collect();
+            let engine = Engine::new(&handle.database.name, domains, Arc::clone(&routing), (self.ids)());
+            workers.push(Worker::new(WorkerParts {
+                engine,
+                store,
+                reader: Arc::clone(&handle.reader),
+                door: Arc::clone(&handle.door),
+                tail: Arc::clone(&handle.tail),
+                follows,
+                clock: Arc::clone(&self.clock),
+                outside: self.outside.clone(),
+                signals: Arc::clone(&signals),
+                config: self.config,
+            })?);
+        }
+        let (topology, clock) = (self.topology, self.clock);
+        let threads = Mutex::default();
+        Ok((Arc::new(System { topology, databases: handles, homes, watch, signals, clock, threads }), workers))
+    }
+}
+
+impl System {
+    /// Runs each worker on a thread of its own.
+    ///
+    /// # Errors
+    /// If a thread cannot be made.
+    pub fn start(&self, workers: Vec<Worker>) -> std::io::Result<()> {
+        for worker in workers {
+            let name = worker.name().to_owned();
+            let thread = std::thread::Builder::new().name(name).spawn(move || worker.run())?;
+            self.threads.lock().push(thread);
+        }
+        Ok(())
+    }
+
+    /// Closes every door, lets what waits be decided, and ends the threads.
+    pub fn stop(&self) {
+        for handle in &self.databases {
+            handle.door.close();
+        }
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if thread.join().is_err() {
+                tracing::error!("a database's thread ended by a panic");
+            }
+        }
+    }
+
+    /// The topology.
+    #[must_use]
+    pub fn topology(&self) -> &Topology {
+        &self.topology
+    }
+
+    /// The databases of this process.
+    #[must_use]
+    pub fn databases(&self) -> &[Handle] {
+        &self.databases
+    }
+
+    /// The database that holds `domain`.
+    #[must_use]
+    pub fn home(&self, domain: &DomainName) -> Option<&Handle> {
+        self.homes.get(domain).map(|at| &self.databases[*at])
+    }
+
+    /// Committed rows of `domain`.
+    ///
+    /// # Errors
+    /// If the domain is not in this process.
+    pub fn reader(&self, domain: &DomainName) -> Result<&dyn Reader, CommandError> {
+        let home = self.home(domain).ok_or_else(|| elsewhere(domain))?;
+        Ok(home.reader.as_ref())
+    }
+
+    /// Sends a command; `on_reply` is called once, after commit.
+    pub fn send<C: Command>(
+        &self,
+        command: C,
+        trace: Trace,
+        on_reply: impl FnOnce(Result<C::Reply, CommandError>) + Send + 'static,
+    ) {
+        match self.home(&C::DOMAIN) {
+            Some(home) => home.door.send(command, trace, on_reply),
+            None => on_reply(Err(elsewhere(&C::DOMAIN))),
+        }
+    }
+
+    /// Sends a command and waits for its answer, which leaves after commit.
+    ///
+    /// # Errors
+    /// If the database is not available or the decider failed.
+    pub async fn ask<C: Command>(&self, command: C, trace: Trace) -> Result<C::Reply, CommandError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.send(command, trace, move |reply| {
+            // The asker may have gone; what was decided stands.
+            let _ = sender.send(reply);
+        });
+        receiver.await.unwrap_or_else(|_| Err(CommandError::Fault("the answer was lost".to_owned())))
+    }
+
+    /// Those who wait for one order.
+    #[must_use]
+    pub fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
+
+    /// Counts and alerts.
+    #[must_use]
+    pub fn signals(&self) -> &Arc<Signals> {
+        &self.signals
+    }
+
+    /// The clocks.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
+    }
+}
+
+fn elsewhere(domain: &DomainName) -> CommandError {
+    CommandError::Unavailable(domain.to_string(), "its unit does not run in this process".to_owned())
+}
+
+/// Counts and alerts of a process: what `/metrics` and the admin overview show.
+#[derive(Default)]
+pub struct Signals {
+    databases: Mutex<BTreeMap<String, Counts>>,
+    alerts: Mutex<BTreeMap<&'static str, u64>>,
+    recent: Mutex<Vec<(String, Alert)>>,
+    commits: AtomicU64,
+}
+
+/// One database's counts since start.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Counts {
+    /// Batches committed.
+    pub batches: u64,
+    /// Messages in them.
+    pub messages: u64,
+    /// Rounds in them.
+    pub rounds: u64,
+    /// Time spent deciding and committing.
+    pub busy: Duration,
+    /// Whether its clocks disagree now.
+    pub clock_suspect: bool,
+}
+
+/// Alerts kept for the admin overview.
+const RECENT: usize = 100;
+
+impl Signals {
+    pub(crate) fn batch(&self, database: &str, messages: usize, rounds: usize, took: Duration) {
+        self.commits.fetch_add(1, Ordering::Relaxed);
+        let mut databases = self.databases.lock();
+        if !databases.contains_key(database) {
+            databases.insert(database.to_owned(), Counts::default());
+        }
+        if let Some(counts) = databases.get_mut(database) {
+            counts.batches += 1;
+            counts.messages += messages as u64;
+            counts.rounds += rounds as u64;
+            counts.busy += took;
+        }
+    }
+
+    pub(crate) fn clocks_agree(&self, database: &str) {
+        if let Some(counts) = self.databases.lock().get_mut(database) {
+            counts.clock_suspect = false;
+        }
+    }
+
+    pub(crate) fn clock_jumped(&self, database: &str, ms: i64) {
+        self.databases.lock().entry(database.to_owned()).or_default().clock_suspect = true;
+        self.alert(database, "clock_jumped", &format!("the wall clock jumped by {ms} ms; expiry and pruning wait"));
+    }
+
+    /// Raises an alert that is about no order.
+    pub fn alert(&self, database: &str, kind: &'static str, detail: &str) {
+        self.alert_about(database, &Alert { kind, detail: detail.to_owned(), saga: None });
+    }
+
+    /// Raises an alert: log, metric and admin overview.
+    pub fn alert_about(&self, database: &str, alert: &Alert) {
+        let order = alert.saga.map(|saga| saga.to_string()).unwrap_or_default();
+        tracing::error!(database, alert = alert.kind, order_id = order, "{}", alert.detail);
+        *self.alerts.lock().entry(alert.kind).or_default() += 1;
+        let mut recent = self.recent.lock();
+        if recent.len() >= RECENT {
+            recent.remove(0);
+        }
+        recent.push((database.to_owned(), alert.clone()));
+    }
+
+    /// Counts by database.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<String, Counts> {
+        self.databases.lock().clone()
+    }
+
+    /// Alerts by kind since start.
+    #[must_use]
+    pub fn alert_counts(&self) -> BTreeMap<&'static str, u64> {
+        self.alerts.lock().clone()
+    }
+
+    /// The latest alerts, oldest first, with their database.
+    #[must_use]
+    pub fn recent_alerts(&self) -> Vec<(String, Alert)> {
+        self.recent.lock().clone()
+    }
+}

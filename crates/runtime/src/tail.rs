@@ -1,0 +1,118 @@
+//! How one database hears another: the readers of its event log *are* the bus.
+//!
+//! What was just committed is handed on from memory; the log itself is read again only for recovery and slow readers. A
+//! reader asks by position, so nothing can be skipped and nothing needs to be acknowledged.
+
+use crate::door::Door;
+use crate::ports::store::{Epoch, LogState, Position, Reader, StoreError, StoredLogRow};
+use kernel::said::Entry;
+use parking_lot::RwLock;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Rows kept in memory for readers that keep up.
+const KEPT: usize = 8_192;
+
+/// What sees every row of a log right after its commit.
+pub trait Observer: Send + Sync {
+    /// Rows that were just committed, in order.
+    fn committed(&self, rows: &[(Position, Arc<Entry>)]);
+}
+
+/// One database's log, as others follow it.
+pub struct Tail {
+    name: String,
+    reader: Arc<dyn Reader>,
+    recent: RwLock<Recent>,
+    followers: RwLock<Vec<Arc<Door>>>,
+    observers: RwLock<Vec<Arc<dyn Observer>>>,
+}
+
+struct Recent {
+    epoch: Epoch,
+    head: Position,
+    rows: VecDeque<(Position, Arc<Entry>)>,
+}
+
+impl Tail {
+    /// The log of the database called `name`.
+    ///
+    /// # Errors
+    /// If the store cannot say where its log stands.
+    pub fn new(name: &str, reader: Arc<dyn Reader>) -> Result<Arc<Self>, StoreError> {
+        let LogState { epoch, head, .. } = reader.log_state()?;
+        let recent = RwLock::new(Recent { epoch, head, rows: VecDeque::new() });
+        let (followers, observers) = (RwLock::default(), RwLock::default());
+        Ok(Arc::new(Self { name: name.to_owned(), reader, recent, followers, observers }))
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Its epoch and the last position.
+    #[must_use]
+    pub fn head(&self) -> (Epoch, Position) {
+        let recent = self.recent.read();
+        (recent.epoch, recent.head)
+    }
+
+    /// Wakes `door` whenever something is added.
+    pub fn follow(&self, door: Arc<Door>) {
+        self.followers.write().push(door);
+    }
+
+    /// Shows every later row to `observer`.
+    pub fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observers.write().push(observer);
+    }
+
+    /// Takes in what was just committed; the positions are consecutive.
+    pub fn push(&self, rows: &[(Position, Arc<Entry>)]) {
+        let Some((last, _)) = rows.last() else { return };
+        {
+            let mut recent = self.recent.write();
+            recent.head = *last;
+            recent.rows.extend(rows.iter().cloned());
+            let surplus = recent.rows.len().saturating_sub(KEPT);
+            recent.rows.drain(..surplus);
+        }
+        for observer in self.observers.read().iter() {
+            observer.committed(rows);
+        }
+        for door in self.followers.read().iter() {
+            door.wake();
+        }
+    }
+
+    /// Rows after `after`, in order, at most `limit`.
+    ///
+    /// # Errors
+    /// If the log has to be read and cannot be.
+    pub fn after(&self, after: Position, limit: usize) -> Result<Vec<(Position, Arc<Entry>)>, StoreError> {
+        {
+            let recent = self.recent.read();
+            if after >= recent.head {
+                return Ok(Vec::new());
+            }
+            if let Some((first, _)) = recent.rows.front().filter(|(first, _)| first.0 <= after.0 + 1) {
+                let skip = usize::try_from(after.0 + 1 - first.0).unwrap_or(usize::MAX);
+                return Ok(recent.rows.iter().skip(skip).take(limit).cloned().collect());
+            }
+        }
+        let limit = u32::try_from(limit).unwrap_or(u32::MAX);
+        self.reader.log_after(after, limit)?.into_iter().map(read_row).collect()
+    }
+}
+
+/// A stored log row as an entry.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if the row does not read.
+pub fn read_row(stored: StoredLogRow) -> Result<(Position, Arc<Entry>), StoreError> {
+    let entry: Entry = serde_json::from_str(&stored.row.body)
+        .map_err(|error| StoreError::Unusable(format!("log row {}: {error}", stored.position.0)))?;
+    Ok((stored.position, Arc::new(entry)))
+}

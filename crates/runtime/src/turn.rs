@@ -1,0 +1,366 @@
+//! One batch, from work to commit.
+//!
+//! Rounds: what is said by a domain of this database is heard by its neighbours in a further round of the same transaction, so
+//! the number of store calls depends on rounds and tables and never on the batch's size.
+
+mod failure;
+mod item;
+
+use crate::message::{Message, Work};
+use crate::ports::store::{Cursor, Intent, LogRow, Position, Store, StoreError};
+use failure::Failure;
+use item::{Item, What};
+use kernel::domain::{Alert, OutsideCall, Speech};
+use kernel::ids::Ids;
+use kernel::participation::Inbox;
+use kernel::routing::Routing;
+use kernel::said::Entry;
+use kernel::{Cx, Domain, DomainName, Key, Keys, Record, SaidEvent, Step, Table, Timestamp, WorkingSet};
+use rustc_hash::FxHashMap;
+use smol_str::SmolStr;
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A batch cannot ping-pong for ever between domains of one database.
+const MOST_ROUNDS: usize = 32;
+
+/// The deciding half of one database: its domains and what they hear. Holds no connection and reads no clock.
+pub struct Engine {
+    name: SmolStr,
+    domains: Vec<Arc<dyn Domain>>,
+    homes: FxHashMap<DomainName, usize>,
+    steps: FxHashMap<Step, (usize, usize)>,
+    routing: Arc<Routing>,
+    ids: Box<dyn Ids + Send>,
+    /// Sagas with ids below this are pruned: their messages are dead letters, never "none".
+    horizon: Option<Uuid>,
+}
+
+/// What a committed batch leaves to do.
+#[derive(Default)]
+pub struct Turn {
+    /// Answers by the index of the work they answer.
+    pub replies: Vec<(usize, Box<dyn Any + Send>)>,
+    /// The log rows that were committed.
+    pub entries: Vec<(Position, Arc<Entry>)>,
+    /// Outside calls to start now.
+    pub calls: Vec<OutsideCall>,
+    /// Alerts to raise.
+    pub alerts: Vec<Alert>,
+    /// Rows that will fall due.
+    pub due: Vec<DueRow>,
+    /// Rounds that it took.
+    pub rounds: usize,
+    /// Whether anything was committed; a batch of nothing relevant is not.
+    pub committed: bool,
+}
+
+/// A row whose due column was written.
+#[derive(Clone, Debug)]
+pub struct DueRow {
+    /// Whose.
+    pub domain: DomainName,
+    /// The table.
+    pub table: &'static Table,
+    /// The row.
+    pub key: Key,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// A batch being decided.
+struct Batch<'w> {
+    now: Timestamp,
+    state: WorkingSet,
+    turn: Turn,
+    log: Vec<Entry>,
+    log_index: FxHashMap<Uuid, usize>,
+    next: Vec<Item<'w>>,
+    failures: Vec<Failure>,
+}
+
+impl Engine {
+    /// The engine of database `name`, which holds `domains`.
+    pub fn new(name: &str, domains: Vec<Arc<dyn Domain>>, routing: Arc<Routing>, ids: Box<dyn Ids + Send>) -> Self {
+        let homes = domains.iter().enumerate().map(|(at, domain)| (domain.name(), at)).collect();
+        let mut steps = FxHashMap::default();
+        for (at, domain) in domains.iter().enumerate() {
+            for (index, participant) in domain.participants().iter().enumerate() {
+                steps.insert(participant.step(), (at, index));
+            }
+        }
+        Self { name: SmolStr::new(name), domains, homes, steps, routing, ids, horizon: None }
+    }
+
+    /// Sagas below `horizon` are pruned from now on.
+    pub fn set_horizon(&mut self, horizon: Uuid) {
+        self.horizon = self.horizon.max(Some(horizon));
+    }
+
+    /// Decides `work` in one transaction and commits it. With `set_aside`, its messages are not decided but become dead letters
+    /// with that error: how a message whose rows the store rejects leaves its neighbours alone.
+    ///
+    /// # Errors
+    /// What the store says; nothing is committed then, and the same work may be run again.
+    pub fn turn(
+        &mut self,
+        store: &mut dyn Store,
+        work: &[Work],
+        now: Timestamp,
+        set_aside: Option<&str>,
+    ) -> Result<Turn, StoreError> {
+        let mut batch = Batch::new(now);
+        let items = self.items(work);
+        let cursors = last_positions(work);
+        if items.is_empty() {
+            return Ok(batch.turn);
+        }
+        store.begin()?;
+        match self.decide_all(store, &mut batch, items, set_aside) {
+            Ok(()) => {}
+            Err(error) => {
+                store.roll_back();
+                return Err(error);
+            }
+        }
+        for cursor in cursors {
+            batch.state.put(&cursor);
+        }
+        self.commit(store, batch)
+    }
+
+    fn decide_all<'w>(
+        &mut self,
+        store: &mut dyn Store,
+        batch: &mut Batch<'w>,
+        items: Vec<Item<'w>>,
+        set_aside: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut items = items;
+        while !items.is_empty() {
+            batch.turn.rounds += 1;
+            if batch.turn.rounds > MOST_ROUNDS {
+                return Err(StoreError::Unusable(format!("{}: a batch went round more than {MOST_ROUNDS} times", self.name)));
+            }
+            let items_now = match set_aside {
+                Some(error) => batch.set_aside(items, error),
+                None => self.load(store, batch, items)?,
+            };
+            for item in items_now {
+                self.decide_one(batch, item);
+            }
+            items = std::mem::take(&mut batch.next);
+        }
+        failure::write_letters(store, batch, &self.routing)
+    }
+
+    /// One load per table for everything that these items may read. Items whose keys do not read become failures.
+    fn load<'w>(
+        &self,
+        store: &mut dyn Store,
+        batch: &mut Batch<'w>,
+        items: Vec<Item<'w>>,
+    ) -> Result<Vec<Item<'w>>, StoreError> {
+        let mut keys = Keys::default();
+        let mut readable = Vec::with_capacity(items.len());
+        for item in items {
+            match self.keys(&item, &mut keys) {
+                Ok(()) => readable.push(item),
+                Err(error) => batch.failures.push(Failure::of(&item, &error.to_string())),
+            }
+        }
+        let mut by_table: BTreeMap<&'static str, (&'static Table, Vec<Key>)> = BTreeMap::new();
+        for (table, key) in keys.take() {
+            if !batch.state.knows(table, &key) {
+                by_table.entry(table.name).or_insert_with(|| (table, Vec::new())).1.push(key);
+            }
+        }
+        for (table, mut keys) in by_table.into_values() {
+            keys.sort_unstable();
+            keys.dedup();
+            let intent = if table.name == Inbox::TABLE.name { Intent::Claim } else { Intent::Change };
+            for row in store.load(table, &keys, intent)? {
+                batch.state.offer(table, Key::of_row(table, &row), Some(row));
+            }
+            for key in keys {
+                batch.state.offer(table, key, None);
+            }
+        }
+        Ok(readable)
+    }
+
+    /// Decides one item; a fault discards its changes and leaves its neighbours alone.
+    fn decide_one<'w>(&mut self, batch: &mut Batch<'w>, item: Item<'w>) {
+        let checkpoint = batch.state.checkpoint();
+        let Self { domains, homes, steps, routing, ids, horizon, .. } = self;
+        let parts = item::Parts { domains, homes, steps, horizon: *horizon };
+        let mut cx = Cx::new(batch.now, item.trace, ids.as_mut());
+        let outcome = item::decide_caught(&parts, &item, &mut batch.state, &mut cx);
+        match outcome {
+            Ok(follow_ups) => {
+                let effects = cx.effects;
+                batch.next.extend(follow_ups);
+                batch.turn.calls.extend(effects.calls);
+                batch.turn.alerts.extend(effects.alerts);
+                if let Some(reply) = effects.reply {
+                    batch.turn.replies.push((item.origin, reply));
+                }
+                for speech in effects.says {
+                    batch.say(speech, item.origin, routing, homes);
+                }
+            }
+            Err(error) => {
+                batch.state.roll_back(checkpoint);
+                let failure = Failure::of(&item, &error);
+                if let Some(speech) = failure.stuck(routing) {
+                    batch.say(speech, item.origin, routing, homes);
+                }
+                batch.failures.push(failure);
+            }
+        }
+    }
+
+    fn keys(&self, item: &Item<'_>, keys: &mut Keys) -> Result<(), kernel::DecideError> {
+        let parts = item::Parts { domains: &self.domains, homes: &self.homes, steps: &self.steps, horizon: self.horizon };
+        item::keys(&parts, item, keys)
+    }
+
+    fn commit(&self, store: &mut dyn Store, batch: Batch<'_>) -> Result<Turn, StoreError> {
+        let Batch { now, state, mut turn, log, .. } = batch;
+        let writes = state.into_writes();
+        let mut rows = Vec::with_capacity(log.len());
+        for entry in &log {
+            let body = serde_json::to_string(entry)
+                .map_err(|error| StoreError::Rejected(format!("log row of {} cannot be written: {error}", entry.key)))?;
+            rows.push(LogRow { key: entry.key, at: now, body: body.into() });
+        }
+        let first = store.commit(&writes, &rows)?;
+        turn.committed = true;
+        turn.entries = (first.0..).map(Position).zip(log.into_iter().map(Arc::new)).collect();
+        for domain in &self.domains {
+            for due in domain.due() {
+                let Some(column) = due.table.column(due.column) else { continue };
+                for write in writes.iter().filter(|write| write.table.name == due.table.name) {
+                    if let Some(kernel::Value::Int(at)) = write.row.as_ref().and_then(|row| row.get(column)) {
+                        let (domain, table, key) = (domain.name(), due.table, write.key.clone());
+                        turn.due.push(DueRow { domain, table, key, at: Timestamp(*at) });
+                    }
+                }
+            }
+        }
+        Ok(turn)
+    }
+
+    /// The first round: commands and messages before what has fallen due, so that in one batch answers are decided before
+    /// deadlines.
+    fn items<'w>(&self, work: &'w [Work]) -> Vec<Item<'w>> {
+        let mut items = Vec::with_capacity(work.len());
+        let mut late = Vec::new();
+        for (origin, work) in work.iter().enumerate() {
+            match work {
+                Work::Command { domain, body, trace, .. } => {
+                    items.push(Item { origin, trace: *trace, what: What::Command { domain: domain.clone(), body: body.as_ref() } });
+                }
+                Work::Delivery(delivery) => {
+                    for message in Message::of_entry(&delivery.entry) {
+                        items.extend(local_items(&self.routing, &self.homes, Arc::new(message), origin));
+                    }
+                }
+                Work::Due { domain, table, key, at } => {
+                    let what = What::Due { domain: domain.clone(), table, key, at: *at };
+                    late.push(Item { origin, trace: kernel::Trace::default(), what });
+                }
+                Work::Letter { id, order, by, .. } => {
+                    let what = What::Letter { id: *id, order, by: *by };
+                    items.push(Item { origin, trace: kernel::Trace::default(), what });
+                }
+            }
+        }
+        items.append(&mut late);
+        items
+    }
+
+    /// Whether a log row makes any domain here do anything.
+    #[must_use]
+    pub fn concerns(&self, entry: &Entry) -> bool {
+        entry.events.iter().any(|event| {
+            let mut roles = self.routing.roles(&event.said, entry.plan.as_deref());
+            roles.any(|role| self.routing.addressee(&role).is_some_and(|domain| self.homes.contains_key(domain)))
+        })
+    }
+
+    /// The domains here.
+    #[must_use]
+    pub fn domains(&self) -> &[Arc<dyn Domain>] {
+        &self.domains
+    }
+}
+
+impl<'w> Batch<'w> {
+    fn new(now: Timestamp) -> Self {
+        Self {
+            now,
+            state: WorkingSet::default(),
+            turn: Turn::default(),
+            log: Vec::new(),
+            log_index: FxHashMap::default(),
+            next: Vec::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// Something was said: into the log row of its key, and to the neighbours in the next round.
+    fn say(&mut self, speech: Speech, origin: usize, routing: &Routing, homes: &FxHashMap<DomainName, usize>) {
+        let Speech { by, key, trace, plan, said } = speech;
+        let at = *self.log_index.entry(key).or_insert_with(|| {
+            self.log.push(Entry { v: Entry::VERSION, key, at: self.now, trace, plan: None, events: Vec::new() });
+            self.log.len() - 1
+        });
+        let entry = &mut self.log[at];
+        if plan.is_some() {
+            entry.plan.clone_from(&plan);
+        }
+        entry.events.push(SaidEvent { by: by.clone(), said: said.clone() });
+        let message = Arc::new(Message { key, at: self.now, trace, plan, by, said });
+        self.next.extend(local_items(routing, homes, message, origin));
+    }
+
+    /// Messages become failures; nothing is decided.
+    fn set_aside(&mut self, items: Vec<Item<'w>>, error: &str) -> Vec<Item<'w>> {
+        self.failures.extend(items.iter().map(|item| Failure::of(item, error)));
+        Vec::new()
+    }
+}
+
+/// What `message` makes the domains of this database do.
+fn local_items<'w>(
+    routing: &Routing,
+    homes: &FxHashMap<DomainName, usize>,
+    message: Arc<Message>,
+    origin: usize,
+) -> Vec<Item<'w>> {
+    let roles = routing.roles(&message.said, message.plan.as_deref());
+    let local = roles.filter(|role| routing.addressee(role).is_some_and(|domain| homes.contains_key(domain)));
+    local
+        .map(|role| Item { origin, trace: message.trace, what: What::Message { role, message: Arc::clone(&message) } })
+        .collect()
+}
+
+/// How far this batch follows each source.
+fn last_positions(work: &[Work]) -> Vec<Cursor> {
+    let mut last: BTreeMap<&SmolStr, Cursor> = BTreeMap::new();
+    for work in work {
+        let Work::Delivery(delivery) = work else { continue };
+        let position = i64::try_from(delivery.position.0).unwrap_or(i64::MAX);
+        let cursor = Cursor { source: delivery.source.clone(), epoch: delivery.epoch.0, position };
+        match last.get(&delivery.source) {
+            Some(known) if known.position >= position => {}
+            _ => {
+                last.insert(&delivery.source, cursor);
+            }
+        }
+    }
+    last.into_values().collect()
+}

@@ -1,0 +1,438 @@
+//! The loop around one database: gather, decide and commit, hand on, wait. One thread per database, or one step at a time
+//! under a simulator.
+
+use crate::clock_guard::{ClockGuard, Sighting};
+use crate::door::{CommandError, Door};
+use crate::message::{Delivery, Work};
+use crate::ports::clock::Clock;
+use crate::ports::outside::Outside;
+use crate::ports::store::{Compare, Cursor, Epoch, Position, Query, Reader, Store, StoreError};
+use crate::system::Signals;
+use crate::tail::Tail;
+use crate::timers::Timers;
+use crate::turn::{DueRow, Engine, Turn};
+use kernel::state::Write;
+use kernel::time::Backoff;
+use kernel::{DomainName, Key, Record, Timestamp, Value};
+use smol_str::SmolStr;
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How a loop is set.
+#[derive(Clone, Copy, Debug)]
+pub struct WorkerConfig {
+    /// The most messages in one batch: so that units overlap instead of passing one convoy along.
+    pub batch_cap: usize,
+    /// How far ahead timers are set; later ones are found when this has passed.
+    pub timer_reach: Duration,
+    /// Waits between runs of a batch that the store could not take.
+    pub retry: Backoff,
+    /// After how many runs those who wait for an answer are told.
+    pub patience: u32,
+}
+
+impl Default for WorkerConfig {
+    fn default() -> Self {
+        Self {
+            batch_cap: 250,
+            timer_reach: Duration::from_secs(3_600),
+            retry: Backoff { first: Duration::from_millis(10), cap: Duration::from_secs(2) },
+            patience: 4,
+        }
+    }
+}
+
+/// What one step of the loop came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stepped {
+    /// It worked; there may be more.
+    Worked,
+    /// Nothing to do until woken, or until this much monotonic time has passed.
+    Idle(Option<Duration>),
+}
+
+/// One database's loop.
+pub struct Worker {
+    name: SmolStr,
+    engine: Engine,
+    store: Box<dyn Store>,
+    door: Arc<Door>,
+    tail: Arc<Tail>,
+    sources: Vec<Source>,
+    timers: Timers,
+    clock: Arc<dyn Clock>,
+    outside: BTreeMap<DomainName, Arc<dyn Outside>>,
+    signals: Arc<Signals>,
+    reader: Arc<dyn Reader>,
+    config: WorkerConfig,
+    guard: ClockGuard,
+    /// Batches gathered but not yet committed, oldest first; more than one after a bisection.
+    pending: VecDeque<Vec<Work>>,
+    failures: u32,
+    /// When timers beyond the reach are looked for again.
+    rearm_at: Duration,
+    save_at: Duration,
+}
+
+/// A log that this database follows.
+struct Source {
+    tail: Arc<Tail>,
+    epoch: Epoch,
+    /// The last row taken in.
+    taken: Position,
+    /// The last row whose cursor is stored; rows between the two concern nobody here.
+    saved: Position,
+}
+
+/// What a worker is made of.
+pub struct WorkerParts {
+    /// The deciding half.
+    pub engine: Engine,
+    /// The database.
+    pub store: Box<dyn Store>,
+    /// Its reading side.
+    pub reader: Arc<dyn Reader>,
+    /// Its door.
+    pub door: Arc<Door>,
+    /// Its log as others follow it.
+    pub tail: Arc<Tail>,
+    /// The logs that it follows.
+    pub follows: Vec<Arc<Tail>>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Who performs the outside calls of which domain.
+    pub outside: BTreeMap<DomainName, Arc<dyn Outside>>,
+    /// Where counts and alerts go.
+    pub signals: Arc<Signals>,
+    /// Settings.
+    pub config: WorkerConfig,
+}
+
+/// A consumer that was further than its source: the source was restored from an older backup.
+fn restored(consumer: &str, source: &Tail, at: Position, head: Position) -> StoreError {
+    StoreError::Unusable(format!(
+        "{consumer} has read {} up to position {}, but its log ends at {}: {} was restored from an older backup; \
+         check the audit, then start with --new-epoch {} to go on from its present state",
+        source.name(),
+        at.0,
+        head.0,
+        source.name(),
+        source.name(),
+    ))
+}
+
+impl Worker {
+    /// A worker, its cursors read and its timers set.
+    ///
+    /// # Errors
+    /// If the database cannot be read, or a followed log ends before this database's cursor (a restored backup).
+    pub fn new(parts: WorkerParts) -> Result<Self, StoreError> {
+        let name = SmolStr::new(parts.tail.name());
+        let mut sources = Vec::new();
+        for tail in parts.follows {
+            tail.follow(Arc::clone(&parts.door));
+            sources.push(open_source(&name, tail, parts.reader.as_ref())?);
+        }
+        let mut worker = Self {
+            name,
+            engine: parts.engine,
+            store: parts.store,
+            door: parts.door,
+            tail: parts.tail,
+            sources,
+            timers: Timers::default(),
+            clock: parts.clock,
+            outside: parts.outside,
+            signals: parts.signals,
+            reader: parts.reader,
+            config: parts.config,
+            guard: ClockGuard::default(),
+            pending: VecDeque::new(),
+            failures: 0,
+            rearm_at: Duration::ZERO,
+            save_at: Duration::ZERO,
+        };
+        worker.rearm()?;
+        Ok(worker)
+    }
+
+    /// The database's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Runs until the door is closed and nothing waits behind it.
+    pub fn run(mut self) {
+        loop {
+            match self.step() {
+                Stepped::Worked => {}
+                Stepped::Idle(_) if self.door.is_closed() && self.door.depth() == 0 => break,
+                Stepped::Idle(wait) => self.door.wait(wait),
+            }
+        }
+    }
+
+    /// One step: at most one batch.
+    pub fn step(&mut self) -> Stepped {
+        let elapsed = self.clock.elapsed();
+        if self.pending.is_empty() {
+            if elapsed >= self.rearm_at
+                && let Err(error) = self.rearm()
+            {
+                tracing::warn!(database = %self.name, %error, "timers could not be read; trying again");
+                return Stepped::Idle(Some(self.config.retry.cap));
+            }
+            match self.gather(elapsed) {
+                Ok(work) if work.is_empty() => return self.idle(elapsed),
+                Ok(work) => self.pending.push_back(work),
+                Err(error) => {
+                    tracing::error!(database = %self.name, %error, "a followed log could not be read; trying again");
+                    return Stepped::Idle(Some(self.config.retry.cap));
+                }
+            }
+        }
+        self.run_pending()
+    }
+
+    /// What waits: first what others said (to finish what is under way before beginning more), then commands, then what is due.
+    fn gather(&mut self, elapsed: Duration) -> Result<Vec<Work>, StoreError> {
+        let cap = self.config.batch_cap;
+        let mut work = Vec::new();
+        let share = (cap * 3 / 4).max(1);
+        for source in &mut self.sources {
+            let room = share.saturating_sub(work.len()).max(1);
+            for (position, entry) in source.tail.after(source.taken, room)? {
+                source.taken = position;
+                if self.engine.concerns(&entry) {
+                    let delivery = Delivery { source: SmolStr::new(source.tail.name()), epoch: source.epoch, position, entry };
+                    work.push(Work::Delivery(delivery));
+                }
+            }
+        }
+        work.extend(self.door.take(cap.saturating_sub(work.len()).max(1)));
+        let room = cap.saturating_sub(work.len()).max(1);
+        for (timer, table) in self.timers.take(elapsed, room) {
+            work.push(Work::Due { domain: timer.domain, table, key: timer.key, at: timer.at });
+        }
+        Ok(work)
+    }
+
+    fn idle(&mut self, elapsed: Duration) -> Stepped {
+        let behind = self.sources.iter().any(|source| source.taken < source.tail.head().1);
+        if behind || self.door.depth() > 0 {
+            return Stepped::Worked;
+        }
+        if elapsed >= self.save_at {
+            self.save_at = elapsed + Duration::from_secs(10);
+            self.save_cursors();
+        }
+        let unsaved = self.sources.iter().any(|source| source.saved < source.taken);
+        let next = [Some(self.rearm_at), self.timers.next(), unsaved.then_some(self.save_at)].into_iter().flatten().min();
+        Stepped::Idle(next.map(|at| at.saturating_sub(elapsed).max(Duration::from_millis(1))))
+    }
+
+    /// Stores cursors that only rows of no concern have moved, so that the logs they follow can be pruned.
+    fn save_cursors(&mut self) {
+        let mut writes: Vec<Write> = self
+            .sources
+            .iter()
+            .filter(|source| source.saved < source.taken)
+            .map(|source| {
+                let row = source.cursor().to_row();
+                Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) }
+            })
+            .collect();
+        if writes.is_empty() {
+            return;
+        }
+        writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        match self.store.begin().and_then(|()| self.store.commit(&writes, &[])) {
+            Ok(_) => self.sources.iter_mut().for_each(|source| source.saved = source.taken),
+            Err(error) => tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later"),
+        }
+    }
+
+    fn run_pending(&mut self) -> Stepped {
+        let Some(work) = self.pending.pop_front() else { return Stepped::Worked };
+        let now = self.clock.now();
+        self.look_at_clocks(now);
+        let begun = self.clock.elapsed();
+        match self.engine.turn(self.store.as_mut(), &work, now, None) {
+            Ok(turn) => {
+                self.failures = 0;
+                self.signals.batch(&self.name, work.len(), turn.rounds, self.clock.elapsed().saturating_sub(begun));
+                self.finish(work, turn);
+                Stepped::Worked
+            }
+            Err(StoreError::Rejected(error)) => {
+                self.bisect(work, &error, now);
+                Stepped::Worked
+            }
+            Err(error @ (StoreError::Retry(_) | StoreError::Full(_) | StoreError::Unusable(_))) => {
+                self.put_back(work, &error)
+            }
+        }
+    }
+
+    /// Some message of the batch has rows that the store rejects: find it by halves, and set it alone aside.
+    fn bisect(&mut self, mut work: Vec<Work>, error: &str, now: Timestamp) {
+        if work.len() > 1 {
+            let later = work.split_off(work.len() / 2);
+            self.pending.push_front(later);
+            self.pending.push_front(work);
+            return;
+        }
+        tracing::error!(database = %self.name, error, "a message's rows were rejected; it is set aside");
+        match self.engine.turn(self.store.as_mut(), &work, now, Some(error)) {
+            Ok(turn) => self.finish(work, turn),
+            Err(again) => {
+                // Not even the letter can be written. It stays where it came from: the log, or the caller who gets an error.
+                self.signals.alert(&self.name, "undecidable", &format!("a rejected message could not be set aside: {again}"));
+                answer_all(work, &CommandError::Fault(again.to_string()));
+            }
+        }
+    }
+
+    /// The store cannot take it now. Nothing is lost: the batch runs again; only those who wait for an answer are told after a
+    /// few runs.
+    fn put_back(&mut self, work: Vec<Work>, error: &StoreError) -> Stepped {
+        self.failures += 1;
+        let wait = self.config.retry.wait(self.failures.saturating_sub(1));
+        tracing::warn!(database = %self.name, %error, runs = self.failures, "the batch could not be committed; running it again");
+        let mut keep = work;
+        if self.failures >= self.config.patience || !matches!(error, StoreError::Retry(_)) {
+            let (waiting, rest): (Vec<_>, Vec<_>) = keep.into_iter().partition(Work::is_awaited);
+            answer_all(waiting, &CommandError::Unavailable(self.name.to_string(), error.to_string()));
+            keep = rest;
+        }
+        if !keep.is_empty() {
+            self.pending.push_front(keep);
+        }
+        Stepped::Idle(Some(wait))
+    }
+
+    /// After commit: answers, the log's readers, timers, outside calls, alerts.
+    fn finish(&mut self, work: Vec<Work>, turn: Turn) {
+        if turn.committed {
+            for delivery in work.iter().filter_map(Work::delivery) {
+                if let Some(source) = self.sources.iter_mut().find(|source| source.tail.name() == delivery.source) {
+                    source.saved = source.saved.max(delivery.position);
+                }
+            }
+        }
+        self.tail.push(&turn.entries);
+        let mut replies: BTreeMap<usize, _> = turn.replies.into_iter().collect();
+        for (index, work) in work.into_iter().enumerate() {
+            if let Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. } = work {
+                reply(replies.remove(&index).ok_or_else(|| CommandError::Fault("the decider failed".to_owned())));
+            }
+        }
+        let (elapsed, now) = (self.clock.elapsed(), self.clock.now());
+        for due in turn.due {
+            self.arm(elapsed, now, due);
+        }
+        for call in turn.calls {
+            match self.outside.get(&call.by) {
+                Some(outside) => outside.start(call.request, Arc::clone(&self.door)),
+                None => self.signals.alert(&self.name, "no_adapter", &format!("{} has no adapter for its calls", call.by)),
+            }
+        }
+        for alert in turn.alerts {
+            self.signals.alert_about(&self.name, &alert);
+        }
+    }
+
+    fn arm(&mut self, elapsed: Duration, now: Timestamp, due: DueRow) {
+        let wait = due.at.since(now);
+        if wait <= self.config.timer_reach {
+            self.timers.set(elapsed, wait, due.at, due.domain, due.table, due.key);
+        }
+    }
+
+    /// Sets timers for every row that falls due within the reach: at start, and each time the reach has passed.
+    fn rearm(&mut self) -> Result<(), StoreError> {
+        let (elapsed, now) = (self.clock.elapsed(), self.clock.now());
+        let until = now.after(self.config.timer_reach);
+        let mut rows = Vec::new();
+        for domain in self.engine.domains() {
+            for due in domain.due() {
+                let Some(column) = due.table.column(due.column) else { continue };
+                let query = Query::of(due.table, u32::MAX).filter(due.column, Compare::AtMost, Value::Int(until.0));
+                for row in self.reader.query(&query.sort(due.column, false))? {
+                    let Some(Value::Int(at)) = row.get(column) else { continue };
+                    let key = Key::of_row(due.table, &row);
+                    rows.push(DueRow { domain: domain.name(), table: due.table, key, at: Timestamp(*at) });
+                }
+            }
+        }
+        // A timer set twice is harmless: the second echo finds the row's column changed, or decides a no-op.
+        self.timers = Timers::default();
+        for due in rows {
+            self.arm(elapsed, now, due);
+        }
+        self.rearm_at = elapsed + self.config.timer_reach;
+        Ok(())
+    }
+
+    fn look_at_clocks(&mut self, now: Timestamp) {
+        match self.guard.look(now, self.clock.elapsed()) {
+            Sighting::Agree => self.signals.clocks_agree(&self.name),
+            Sighting::Suspended => {}
+            Sighting::Jumped(ms) => self.signals.clock_jumped(&self.name, ms),
+        }
+    }
+}
+
+impl Source {
+    fn cursor(&self) -> Cursor {
+        let position = i64::try_from(self.taken.0).unwrap_or(i64::MAX);
+        Cursor { source: SmolStr::new(self.tail.name()), epoch: self.epoch.0, position }
+    }
+}
+
+fn open_source(consumer: &str, tail: Arc<Tail>, reader: &dyn Reader) -> Result<Source, StoreError> {
+    let key = Key::from((SmolStr::new(tail.name()),));
+    let row = reader.load(Cursor::TABLE, std::slice::from_ref(&key))?.into_iter().next();
+    let cursor = row.map(|row| Cursor::from_row(&row)).transpose().map_err(|e| StoreError::Unusable(format!("cursors: {e}")))?;
+    let (epoch, head) = tail.head();
+    let at = match cursor {
+        None => Position(0),
+        Some(cursor) => {
+            let at = Position(u64::try_from(cursor.position).unwrap_or(0));
+            match (Epoch(cursor.epoch) == epoch, at > head) {
+                (true, true) => return Err(restored(consumer, &tail, at, head)),
+                // The operator started a new epoch: go on from what there is.
+                (false, true) => head,
+                (_, false) => at,
+            }
+        }
+    };
+    Ok(Source { tail, epoch, taken: at, saved: at })
+}
+
+fn answer_all(work: Vec<Work>, error: &CommandError) {
+    for work in work {
+        if let Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. } = work {
+            reply(Err(error.clone()));
+        }
+    }
+}
+
+impl Work {
+    /// Whether somebody waits for its answer.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, Self::Command { reply: Some(_), .. } | Self::Letter { reply: Some(_), .. })
+    }
+
+    /// The delivery, if it is one.
+    #[must_use]
+    pub fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::Delivery(delivery) => Some(delivery),
+            Self::Command { .. } | Self::Due { .. } | Self::Letter { .. } => None,
+        }
+    }
+}
