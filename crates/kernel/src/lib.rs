@@ -33,6 +33,6 @@ pub use names::{DomainName, Reason, Step};
 pub use plan::{Plan, PlanLine};
 pub use said::{Entry, Said, SaidEvent};
 pub use state::WorkingSet;
-pub use table::{Json, Key, Record, Row, Table, Value};
+pub use table::{Doc, Json, Key, Record, Row, Table, Value};
 pub use time::Timestamp;
 pub use trace::Trace;

@@ -2,6 +2,7 @@
 
 use crate::table::{ColumnType, Corrupt, Field, Value};
 use serde::{Deserialize, Serialize};
+use smol_str::SmolStr;
 
 /// An amount in minor units of the deployment's currency, within ±(2^53 − 1) so that JSON numbers hold it exactly.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -180,6 +181,19 @@ impl Serialize for Currency {
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         std::borrow::Cow::<'de, str>::deserialize(deserializer)?.parse().map_err(serde::de::Error::custom)
+    }
+}
+
+impl Field for Currency {
+    const TYPE: ColumnType = ColumnType::Text;
+    fn to_value(&self) -> Value {
+        Value::Text(SmolStr::new(self.code()))
+    }
+    fn from_value(value: &Value) -> Result<Self, Corrupt> {
+        match value {
+            Value::Text(code) => code.parse().map_err(|_| Corrupt::new("an ISO 4217 code", value)),
+            other => Err(Corrupt::new("a currency", other)),
+        }
     }
 }
 

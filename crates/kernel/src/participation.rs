@@ -181,6 +181,12 @@ pub fn keys(participant: &dyn Participant, plan: &Plan, keys: &mut Keys) {
     participant.keys(plan, keys);
 }
 
+/// Names the rows that `participant` touches when it hears `heard` in the saga of `plan`.
+pub fn keys_heard(participant: &dyn Participant, heard: &Heard<'_>, plan: &Plan, keys: &mut Keys) {
+    self::keys(participant, plan, keys);
+    participant.keys_heard(heard, plan, keys);
+}
+
 /// An action arrives at one participant, or at a group of one unit that decides as one: if any refuses, none applies.
 ///
 /// # Errors

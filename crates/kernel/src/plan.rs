@@ -3,6 +3,7 @@
 use crate::ids::{PaymentId, ProductId, SagaId, UserCouponId, UserId};
 use crate::money::{Currency, Money};
 use crate::names::Step;
+use crate::table::{ColumnType, Corrupt, Field, Value};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -39,6 +40,16 @@ pub struct CardToken(pub SmolStr);
 impl std::fmt::Debug for CardToken {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("CardToken(…)")
+    }
+}
+
+impl Field for CardToken {
+    const TYPE: ColumnType = ColumnType::Text;
+    fn to_value(&self) -> Value {
+        self.0.to_value()
+    }
+    fn from_value(value: &Value) -> Result<Self, Corrupt> {
+        SmolStr::from_value(value).map(Self)
     }
 }
 

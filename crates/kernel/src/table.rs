@@ -265,6 +265,63 @@ impl<T: Serialize + DeserializeOwned> Field for Json<T> {
     }
 }
 
+/// A document kept in one column as JSON text, written once and read only when somebody looks: rows that carry a plan
+/// through many changes pay for it once.
+#[derive(Clone)]
+pub struct Doc<T> {
+    text: SmolStr,
+    value: Option<Arc<T>>,
+}
+
+impl<T: Serialize + DeserializeOwned> Doc<T> {
+    /// The document of `value`.
+    pub fn new(value: Arc<T>) -> Self {
+        // As for `Json`: our documents cannot fail to be written.
+        Self { text: serde_json::to_string(value.as_ref()).map(SmolStr::from).unwrap_or_default(), value: Some(value) }
+    }
+
+    /// The value.
+    ///
+    /// # Errors
+    /// [`Corrupt`] if the stored text is not such a document.
+    pub fn get(&self) -> Result<Arc<T>, Corrupt> {
+        match &self.value {
+            Some(value) => Ok(Arc::clone(value)),
+            None => serde_json::from_str(&self.text)
+                .map(Arc::new)
+                .map_err(|_| Corrupt::new("a readable JSON document", &Value::Text(self.text.clone()))),
+        }
+    }
+}
+
+impl<T> PartialEq for Doc<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl<T> Eq for Doc<T> {}
+
+impl<T> std::fmt::Debug for Doc<T> {
+    /// Only its size: a document may hold what must not be logged.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Doc({} bytes)", self.text.len())
+    }
+}
+
+impl<T: Serialize + DeserializeOwned> Field for Doc<T> {
+    const TYPE: ColumnType = ColumnType::Text;
+    fn to_value(&self) -> Value {
+        Value::Text(self.text.clone())
+    }
+    fn from_value(value: &Value) -> Result<Self, Corrupt> {
+        match value {
+            Value::Text(text) => Ok(Self { text: text.clone(), value: None }),
+            other => Err(Corrupt::new("a JSON document", other)),
+        }
+    }
+}
+
 /// A typed row.
 pub trait Record: Sized {
     /// The table it lives in.

@@ -1,0 +1,261 @@
+//! The order domain's door: what it is asked, and which rows it reads for that.
+
+use crate::birth::{self, PayOrder, PlaceOrder, Setting};
+use crate::judging;
+use crate::tables::{Order as OrderRow, OrderKey, OrderLine};
+use kernel::error::Refused;
+use kernel::ids::{OrderId, UserId};
+use kernel::judge::letters::{DeadLetter, LetterStatus};
+use kernel::judge::{Coordination, Patience, SagaStatus, Signal};
+use kernel::{
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Table, WorkingSet,
+};
+use smol_str::SmolStr;
+use std::any::Any;
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(crate) const NAME: DomainName = DomainName::of("order");
+
+/// How patient orders are. All times are configuration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OrderPolicy {
+    /// How long a saga may take before it is failed.
+    pub deadline: Duration,
+    /// How long an order made with `pay: false` waits to be paid.
+    pub created_expiry: Duration,
+    /// How long after its confirmation an order can be cancelled.
+    pub cancel_window: Duration,
+    /// How often compensation is asked for again.
+    pub patience: Patience,
+    /// How the topology sets steps going.
+    pub coordination: Coordination,
+}
+
+impl Default for OrderPolicy {
+    fn default() -> Self {
+        Self {
+            deadline: Duration::from_secs(30),
+            created_expiry: Duration::from_secs(30 * 60),
+            cancel_window: Duration::from_secs(7 * 24 * 3_600),
+            patience: Patience::default(),
+            coordination: Coordination::Announce,
+        }
+    }
+}
+
+/// Cancels an order for its customer, or for an administrator.
+#[derive(Clone, Copy, Debug)]
+pub struct CancelOrder {
+    /// Which.
+    pub order: OrderId,
+    /// Whose it must be; `None` for an administrator, whom fulfilment does not stop.
+    pub customer: Option<UserId>,
+}
+
+/// Marks an order as shipped: its customer can no longer cancel it.
+#[derive(Clone, Copy, Debug)]
+pub struct FulfilOrder {
+    /// Which.
+    pub order: OrderId,
+    /// Who says so.
+    pub by: UserId,
+}
+
+impl Command for CancelOrder {
+    type Reply = Result<(), Refused>;
+    const DOMAIN: DomainName = NAME;
+}
+
+impl Command for FulfilOrder {
+    type Reply = Result<(), Refused>;
+    const DOMAIN: DomainName = NAME;
+}
+
+/// The order domain.
+pub struct Order {
+    policy: OrderPolicy,
+    topology: SmolStr,
+}
+
+impl Order {
+    /// Orders of a deployment that runs `topology`.
+    #[must_use]
+    pub fn new(policy: OrderPolicy, topology: &str) -> Self {
+        Self { policy, topology: SmolStr::new(topology) }
+    }
+
+    fn setting(&self) -> Setting<'_> {
+        Setting { policy: &self.policy, topology: &self.topology }
+    }
+
+    fn signal(
+        &self,
+        mut order: OrderRow,
+        signal: &Signal<'_>,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DecideError> {
+        let plan = order.plan()?;
+        cx.trace = order.trace;
+        judging::rule(&self.policy, &mut order, &plan, signal, state, cx)?;
+        state.put(&order);
+        Ok(())
+    }
+
+    fn command(
+        &self,
+        command: &(dyn Any + Send + Sync),
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DecideError> {
+        if let Some(command) = command.downcast_ref::<PlaceOrder>() {
+            let reply = birth::place(&self.setting(), command, state, cx)?;
+            cx.reply(reply);
+        } else if let Some(command) = command.downcast_ref::<PayOrder>() {
+            let reply = birth::pay(&self.setting(), command, state, cx)?;
+            cx.reply(reply);
+        } else if let Some(command) = command.downcast_ref::<CancelOrder>() {
+            let reply = self.cancel(command, state, cx)?;
+            cx.reply(reply);
+        } else if let Some(command) = command.downcast_ref::<FulfilOrder>() {
+            let reply = fulfil(command, state, cx)?;
+            cx.reply(reply);
+        } else {
+            return Err(unknown_command());
+        }
+        Ok(())
+    }
+
+    fn cancel(
+        &self,
+        command: &CancelOrder,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<Result<(), Refused>, DecideError> {
+        let order: Option<OrderRow> = state.get((command.order,))?;
+        let own = |order: &OrderRow| command.customer.is_none_or(|user| user == order.user_id);
+        let Some(order) = order.filter(own) else { return Ok(Err(Refused::not_found("order"))) };
+        let closed = |detail: &str| Ok(Err(Refused::conflict("CANCEL_WINDOW_CLOSED", detail)));
+        match order.status {
+            SagaStatus::Failed => return Ok(Err(Refused::conflict("ORDER_NOT_CANCELLABLE", "the order failed"))),
+            // Already under way or done: the same answer again.
+            SagaStatus::Failing | SagaStatus::Cancelling | SagaStatus::Cancelled => return Ok(Ok(())),
+            SagaStatus::Confirmed if order.fulfilled && command.customer.is_some() => {
+                return closed("the order is fulfilled");
+            }
+            SagaStatus::Confirmed if self.window_is_over(&order, cx) => return closed("the cancellation window is over"),
+            SagaStatus::Created | SagaStatus::Pending | SagaStatus::Confirmed => {}
+        }
+        self.signal(order, &Signal::Cancel, state, cx)?;
+        Ok(Ok(()))
+    }
+
+    fn window_is_over(&self, order: &OrderRow, cx: &Cx<'_>) -> bool {
+        order.confirmed_at.is_none_or(|at| cx.now > at.after(self.policy.cancel_window))
+    }
+
+    /// A parked step is asked again, or declared compensated.
+    fn letter(
+        &self,
+        letter: &DeadLetter,
+        redrive: bool,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DecideError> {
+        let (Some(order), Some(step)) = (letter.order_id.map(OrderId), &letter.step) else {
+            return Err(DecideError::Impossible("a letter of the judge without order and step".to_owned()));
+        };
+        let order: OrderRow = state.need((order,))?;
+        if redrive {
+            state.put(&DeadLetter { status: LetterStatus::Redriven, ..letter.clone() });
+        }
+        let signal = if redrive { Signal::Unpark(step) } else { Signal::Resolve(step) };
+        self.signal(order, &signal, state, cx)
+    }
+}
+
+impl Domain for Order {
+    fn name(&self) -> DomainName {
+        NAME
+    }
+
+    fn tables(&self) -> Vec<&'static Table> {
+        vec![OrderRow::TABLE, OrderLine::TABLE, OrderKey::TABLE]
+    }
+
+    fn due(&self) -> Vec<Due> {
+        vec![Due { table: OrderRow::TABLE, column: "wake_at" }]
+    }
+
+    fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
+        match input {
+            Input::Command(command) => {
+                if let Some(command) = command.downcast_ref::<PlaceOrder>() {
+                    keys.want::<OrderKey>((Arc::clone(&command.key.key),));
+                } else if let Some(command) = command.downcast_ref::<PayOrder>() {
+                    keys.want::<OrderKey>((Arc::clone(&command.key.key),));
+                    keys.want::<OrderRow>((command.order,));
+                } else if let Some(command) = command.downcast_ref::<CancelOrder>() {
+                    keys.want::<OrderRow>((command.order,));
+                } else if let Some(command) = command.downcast_ref::<FulfilOrder>() {
+                    keys.want::<OrderRow>((command.order,));
+                } else {
+                    return Err(unknown_command());
+                }
+            }
+            Input::Heard(heard) => keys.want::<OrderRow>((heard.key,)),
+            Input::Due { key, .. } => keys.want_row(OrderRow::TABLE, (*key).clone()),
+            Input::Redriven(letter) | Input::Resolved(letter) => {
+                if let Some(order) = letter.order_id {
+                    keys.want::<OrderRow>((order,));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
+        match input {
+            Input::Command(command) => self.command(*command, state, cx),
+            Input::Heard(heard) => {
+                let mut order: OrderRow = state.need((heard.key,))?;
+                // The message carries the plan: the stored one need not be read.
+                let plan = heard.need_plan()?;
+                judging::rule(&self.policy, &mut order, plan, &Signal::Heard(heard.said), state, cx)?;
+                state.put(&order);
+                Ok(())
+            }
+            Input::Due { key, .. } => {
+                let order: OrderRow = state.need((*key).clone())?;
+                let signal = match order.status {
+                    SagaStatus::Failing | SagaStatus::Cancelling => Signal::Resend,
+                    _ => Signal::Deadline,
+                };
+                self.signal(order, &signal, state, cx)
+            }
+            Input::Redriven(letter) => self.letter(letter, true, state, cx),
+            Input::Resolved(letter) => self.letter(letter, false, state, cx),
+        }
+    }
+}
+
+fn fulfil(command: &FulfilOrder, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<Result<(), Refused>, DecideError> {
+    let order: Option<OrderRow> = state.get((command.order,))?;
+    let Some(mut order) = order else { return Ok(Err(Refused::not_found("order"))) };
+    if order.status != SagaStatus::Confirmed {
+        return Ok(Err(Refused::conflict("ORDER_NOT_CONFIRMED", format!("the order is {}", order.status))));
+    }
+    if !order.fulfilled {
+        order.fulfilled = true;
+        order.updated_at = cx.now;
+        state.put(&order);
+        cx.trace = order.trace;
+        cx.state_fact(NAME, order.id.0, "order.fulfilled", serde_json::json!({ "by": command.by }));
+    }
+    Ok(Ok(()))
+}
+
+fn unknown_command() -> DecideError {
+    DecideError::Impossible("a command of another domain".to_owned())
+}
