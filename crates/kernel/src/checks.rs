@@ -21,6 +21,17 @@ pub fn text(pointer: &'static str, text: &str, max: usize) -> Result<(), Refused
     Ok(())
 }
 
+/// The longest reason that an administrator can give, in characters.
+pub const REASON_MAX: usize = 500;
+
+/// An administrator's `/reason`, where one is given, is a text of at most [`REASON_MAX`] characters.
+///
+/// # Errors
+/// The refusal of `/reason`.
+pub fn reason(reason: Option<&str>) -> Result<(), Refused> {
+    reason.map_or(Ok(()), |reason| text("/reason", reason, REASON_MAX))
+}
+
 /// The caller's version, if it gave one, is the current one.
 ///
 /// # Errors

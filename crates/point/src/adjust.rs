@@ -8,9 +8,6 @@ use kernel::{Command, Cx, DomainName, Money, Refused, Stop, WorkingSet, checks};
 use serde_json::json;
 use smol_str::SmolStr;
 
-/// The longest reason, in characters.
-pub const REASON_MAX: usize = 500;
-
 /// Grants points (`adjust` > 0) or takes them (< 0). Whether there is such a user is for the caller to know.
 ///
 /// Refusals: a zero `/adjust` or one that no balance can hold, an empty `/reason` (422); `POINTS_WOULD_BE_NEGATIVE` (409).
@@ -21,7 +18,7 @@ pub struct AdjustPoints {
     pub user: UserId,
     /// How many, in minor units, signed.
     pub adjust: Money,
-    /// Why, 1 to [`REASON_MAX`] characters.
+    /// Why, 1 to [`checks::REASON_MAX`] characters.
     pub reason: String,
     /// The administrator.
     pub by: UserId,
@@ -37,7 +34,7 @@ impl AdjustPoints {
         if self.adjust.is_zero() {
             return Err(checks::invalid("/adjust", "must not be zero").into());
         }
-        checks::text("/reason", &self.reason, REASON_MAX)?;
+        checks::reason(Some(&self.reason))?;
         let before = points_of(self.user, state, cx)?;
         let balance = before.balance.plus(self.adjust).map_err(|range| {
             checks::invalid("/adjust", format!("the balance would be out of range: {range}"))
