@@ -1,1 +1,152 @@
-//! The data-platform domain.
+//! The data-platform domain: final words about orders, delivered to a webhook at least once and in order per order.
+//!
+//! A delivery is a row with a stable id. It is sent after the commit that wrote it, and again until the receiver takes it or
+//! the budget is spent; then it is a dead letter. Nothing here can fail an order.
+
+mod body;
+mod delivery;
+mod lane;
+
+#[cfg(test)]
+mod tests;
+
+pub use delivery::{
+    Delivered, Delivery, DeliveryCall, DeliveryEvent, DeliveryOutcome, DeliveryPolicy, DeliveryStatus,
+};
+
+use kernel::ids::OrderId;
+use kernel::judge::letters::DeadLetter;
+use kernel::{
+    Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Refused, Said, Table, WorkingSet,
+};
+use lane::Lane;
+
+/// The domain's name.
+pub const NAME: DomainName = DomainName::of("data-platform");
+
+/// The data-platform domain.
+#[derive(Clone, Debug, Default)]
+pub struct DataPlatform {
+    policy: DeliveryPolicy,
+}
+
+impl DataPlatform {
+    /// Delivers as patiently as `policy` says.
+    #[must_use]
+    pub fn new(policy: DeliveryPolicy) -> Self {
+        Self { policy }
+    }
+}
+
+/// What the domain is asked, read out of an [`Input`].
+enum Asked<'a> {
+    /// A final word was said.
+    Heard(&'a kernel::Heard<'a>),
+    /// The receiver answered, or did not.
+    Answered(&'a Delivered),
+    /// A delivery's time has come.
+    Due,
+    /// An operator tries a dead delivery again.
+    Redriven,
+    /// An operator ended a dead delivery by a note.
+    Resolved,
+}
+
+/// Reads `input`: which delivery it is about, and what is asked of it.
+fn read<'a>(input: &'a Input<'a>) -> Result<(OrderId, DeliveryEvent, Asked<'a>), DecideError> {
+    match input {
+        Input::Heard(heard) => Ok((OrderId(heard.key), event_of(heard.said)?, Asked::Heard(heard))),
+        Input::Command(command) => {
+            let delivered: &Delivered = command.downcast_ref().ok_or_else(|| {
+                DecideError::Impossible("a command of another domain's at the data platform".to_owned())
+            })?;
+            Ok((delivered.order_id, delivered.event, Asked::Answered(delivered)))
+        }
+        Input::Due { table, key } => {
+            let (order, event) = delivery::of_key(table, key)?;
+            Ok((order, event, Asked::Due))
+        }
+        Input::Redriven(letter) => {
+            let (order, event) = of_letter(letter)?;
+            Ok((order, event, Asked::Redriven))
+        }
+        Input::Resolved(letter) => {
+            let (order, event) = of_letter(letter)?;
+            Ok((order, event, Asked::Resolved))
+        }
+    }
+}
+
+fn event_of(said: &Said) -> Result<DeliveryEvent, DecideError> {
+    match said {
+        Said::Confirmed { .. } => Ok(DeliveryEvent::Confirmed),
+        Said::Failed { .. } => Ok(DeliveryEvent::Failed),
+        Said::Cancelled { .. } => Ok(DeliveryEvent::Cancelled),
+        Said::Created
+        | Said::Placed
+        | Said::Asked { .. }
+        | Said::UndoAsked { .. }
+        | Said::Failing { .. }
+        | Said::Cancelling
+        | Said::Done { .. }
+        | Said::Refused { .. }
+        | Said::Pending { .. }
+        | Said::Compensated { .. }
+        | Said::Stuck { .. }
+        | Said::Fact { .. } => {
+            Err(DecideError::Impossible(format!("the data platform heard {}", said.name())))
+        }
+    }
+}
+
+fn of_letter(letter: &DeadLetter) -> Result<(OrderId, DeliveryEvent), DecideError> {
+    let order = letter.order_id.map(OrderId);
+    let found = order.and_then(|order| {
+        let event =
+            DeliveryEvent::ALL.iter().find(|event| delivery::letter_id(order, **event) == letter.id)?;
+        Some((order, *event))
+    });
+    found.ok_or_else(|| {
+        DecideError::Impossible(format!("dead letter {} is not one of the data platform's", letter.id))
+    })
+}
+
+impl Domain for DataPlatform {
+    fn name(&self) -> DomainName {
+        NAME
+    }
+
+    fn tables(&self) -> Vec<&'static Table> {
+        vec![Delivery::TABLE]
+    }
+
+    fn hears(&self) -> &'static [&'static str] {
+        &["order.confirmed", "order.failed", "order.cancelled"]
+    }
+
+    fn due(&self) -> Vec<Due> {
+        vec![Due { table: Delivery::TABLE, column: "next_at" }]
+    }
+
+    fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
+        let (order, event, _) = read(input)?;
+        lane::keys(order, event, keys);
+        Ok(())
+    }
+
+    fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
+        let (order, event, asked) = read(input)?;
+        let mut lane = Lane { order, event, policy: &self.policy, state, cx };
+        match asked {
+            Asked::Heard(heard) => lane.hear(heard),
+            Asked::Due => lane.due(),
+            Asked::Redriven => lane.redrive(),
+            Asked::Resolved => lane.resolve(),
+            Asked::Answered(delivered) => {
+                let reply: Result<(), Refused> = lane.answered(&delivered.outcome)?;
+                cx.reply(reply);
+                Ok(())
+            }
+        }
+    }
+}

@@ -175,15 +175,10 @@ pub fn on_outcome(row: Option<InboxState>, outcome: &Outcome) -> Result<OnOutcom
     }
 }
 
-/// Names the rows that handling `step` of `plan` touches.
-pub fn keys(participant: &dyn Participant, plan: &Plan, keys: &mut Keys) {
+/// Names the rows that handling `heard` at `participant` touches.
+pub fn keys(participant: &dyn Participant, heard: &Heard<'_>, plan: &Plan, keys: &mut Keys) {
     keys.want::<Inbox>((plan.saga, participant.step()));
     participant.keys(plan, keys);
-}
-
-/// Names the rows that `participant` touches when it hears `heard` in the saga of `plan`.
-pub fn keys_heard(participant: &dyn Participant, heard: &Heard<'_>, plan: &Plan, keys: &mut Keys) {
-    self::keys(participant, plan, keys);
     participant.keys_heard(heard, plan, keys);
 }
 

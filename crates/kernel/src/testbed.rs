@@ -141,9 +141,9 @@ impl<D: Domain> Testbed<D> {
 
     fn step(&mut self, step: &Step, plan: &Arc<Plan>, said: &Said) -> Result<(), DecideError> {
         let mut wanted = Keys::default();
-        participation::keys(participant(&self.domain, step)?, plan, &mut wanted);
         let asker = DomainName::of("order");
         let heard = Heard { key: plan.saga.0, at: self.now, by: &asker, said, plan: Some(plan) };
+        participation::keys(participant(&self.domain, step)?, &heard, plan, &mut wanted);
         let decision: Decision<'_, D> = Box::new(move |domain, state, cx| {
             let (name, participant) = (domain.name(), participant(domain, step)?);
             match said {

@@ -1,1 +1,90 @@
-//! The read-model domain.
+//! The read model: orders as people look at them, built from nothing but what is heard.
+//!
+//! Hearing everything again from the start, over an empty table or over this one, ends in the same rows.
+
+mod view;
+
+#[cfg(test)]
+mod tests;
+
+pub use view::OrderView;
+
+use kernel::ids::OrderId;
+use kernel::{Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Record, Table, WorkingSet};
+use smol_str::SmolStr;
+use view::News;
+
+/// The domain's name.
+pub const NAME: DomainName = DomainName::of("read-model");
+
+/// The read-model domain.
+#[derive(Clone, Debug)]
+pub struct ReadModel {
+    /// The topology that orders are carried out by, shown on each of them.
+    topology: SmolStr,
+}
+
+impl ReadModel {
+    /// A read model of the orders of `topology`.
+    #[must_use]
+    pub fn new(topology: impl Into<SmolStr>) -> Self {
+        Self { topology: topology.into() }
+    }
+
+    fn hear(&self, heard: &Heard<'_>, state: &mut WorkingSet, cx: &Cx<'_>) -> Result<(), DecideError> {
+        let news = News::of(heard.said)?;
+        let known: Option<OrderView> = state.get((OrderId(heard.key),))?;
+        let view = match known {
+            None => view::first(heard, &news, cx.trace, self.topology.clone())?,
+            Some(view) => match view::next(view, heard, &news)? {
+                Some(view) => view,
+                None => return Ok(()),
+            },
+        };
+        state.put(&view);
+        Ok(())
+    }
+}
+
+impl Domain for ReadModel {
+    fn name(&self) -> DomainName {
+        NAME
+    }
+
+    fn tables(&self) -> Vec<&'static Table> {
+        vec![OrderView::TABLE]
+    }
+
+    fn hears(&self) -> &'static [&'static str] {
+        &[
+            "order.created",
+            "order.placed",
+            "order.confirmed",
+            "order.failing",
+            "order.failed",
+            "order.cancelling",
+            "order.cancelled",
+            "order.fulfilled",
+        ]
+    }
+
+    fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
+        keys.want::<OrderView>((OrderId(heard(input)?.key),));
+        Ok(())
+    }
+
+    fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
+        self.hear(heard(input)?, state, cx)
+    }
+}
+
+/// The read model only listens: it takes no command, sets no timer and raises no dead letter.
+fn heard<'a, 'i>(input: &'i Input<'a>) -> Result<&'i Heard<'a>, DecideError> {
+    let what = match input {
+        Input::Heard(heard) => return Ok(heard),
+        Input::Command(_) => "a command".to_owned(),
+        Input::Due { table, .. } => format!("a due row of {}", table.name),
+        Input::Redriven(letter) | Input::Resolved(letter) => format!("dead letter {}", letter.id),
+    };
+    Err(DecideError::Impossible(format!("the read model was asked to decide {what}")))
+}

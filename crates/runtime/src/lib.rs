@@ -4,6 +4,7 @@
 //! Reading order: [`turn`] (one batch, from work to commit) → [`worker`] (the loop around it) → [`tail`] (how one database
 //! hears another) → [`system`] (all of them together).
 
+pub mod adapters;
 pub mod clock_guard;
 pub mod door;
 pub mod message;

@@ -75,14 +75,16 @@ pub(super) fn keys(parts: &Parts<'_>, item: &Item<'_>, keys: &mut Keys) -> Resul
             parts.domain(domain)?.keys(&Input::Due { table, key }, keys)
         }
         What::Message { role: Role::Act(steps), message } => {
-            let plan = message.heard().need_plan()?;
+            let heard = message.heard();
+            let plan = heard.need_plan()?;
             for step in steps {
-                participation::keys(parts.participant(step)?.1, plan, keys);
+                participation::keys(parts.participant(step)?.1, &heard, plan, keys);
             }
             Ok(())
         }
         What::Message { role: Role::Compensate(step), message } => {
-            participation::keys(parts.participant(step)?.1, message.heard().need_plan()?, keys);
+            let heard = message.heard();
+            participation::keys(parts.participant(step)?.1, &heard, heard.need_plan()?, keys);
             Ok(())
         }
         What::Message { role: Role::Hear(domain), message } => {

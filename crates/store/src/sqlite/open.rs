@@ -55,6 +55,7 @@ pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags, options.cache_kib)?;
+    if let Ok(x)=std::env::var("PGSZ") { connection.pragma_update(None, "page_size", x.parse::<i64>().unwrap()).unwrap(); }
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(store_error)?;
@@ -72,7 +73,7 @@ pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
     // Where fsync leaves data in the drive's cache (macOS); elsewhere it changes nothing.
     pragma("fullfsync", &true)?;
     connection
-        .pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))
+        .pragma_update_and_check(None, "wal_autocheckpoint", std::env::var("CKPT").ok().and_then(|x|x.parse().ok()).unwrap_or(CHECKPOINT_PAGES), |_| Ok(()))
         .map_err(store_error)?;
     connection
         .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, |_| Ok(()))

@@ -1,0 +1,198 @@
+//! The facts of a quote, each from its owner. Asked for many orders at once: one load per table and batch.
+
+use coupon::{Coupon, UserCoupon};
+use kernel::ids::{ProductId, UserCouponId, UserId};
+use kernel::{Key, Money, Record, Said, Timestamp};
+use order::quote::ProductFact;
+use parking_lot::Mutex;
+use point::Points;
+use product::{Product, ProductStatus};
+use runtime::ports::store::{Position, Reader, StoreError};
+use runtime::tail::Observer;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use user::{User, UserStatus};
+
+/// What a coupon is asked at the quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct CouponAsk {
+    /// Which user coupon.
+    pub user_coupon_id: UserCouponId,
+    /// Whose it must be.
+    pub user: UserId,
+    /// The total before discount.
+    pub total: Money,
+}
+
+/// Where the facts of a quote come from. Absent answers mean "there is no such thing".
+pub trait Facts: Send + Sync {
+    /// What the catalogue says.
+    ///
+    /// # Errors
+    /// If its owner cannot be asked.
+    fn products(&self, ids: &BTreeSet<ProductId>) -> Result<BTreeMap<ProductId, ProductFact>, StoreError>;
+
+    /// Whether users are active; unknown ones are absent.
+    ///
+    /// # Errors
+    /// If their owner cannot be asked.
+    fn users(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, bool>, StoreError>;
+
+    /// The discounts of coupons; invalid ones are absent.
+    ///
+    /// # Errors
+    /// If their owner cannot be asked.
+    fn discounts(&self, asks: &BTreeSet<CouponAsk>, now: Timestamp) -> Result<BTreeMap<CouponAsk, Money>, StoreError>;
+
+    /// Point balances; users without one are absent.
+    ///
+    /// # Errors
+    /// If their owner cannot be asked.
+    fn balances(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Money>, StoreError>;
+}
+
+/// Facts read from the owners' databases in this process, with the catalogue cached.
+pub struct LocalFacts {
+    product: Arc<dyn Reader>,
+    user: Arc<dyn Reader>,
+    coupon: Arc<dyn Reader>,
+    point: Arc<dyn Reader>,
+    catalogue: Arc<Catalogue>,
+}
+
+impl LocalFacts {
+    /// Facts from these databases. `catalogue` must observe the log of the products' database.
+    #[must_use]
+    pub fn new(
+        product: Arc<dyn Reader>,
+        user: Arc<dyn Reader>,
+        coupon: Arc<dyn Reader>,
+        point: Arc<dyn Reader>,
+        catalogue: Arc<Catalogue>,
+    ) -> Self {
+        Self { product, user, coupon, point, catalogue }
+    }
+}
+
+impl Facts for LocalFacts {
+    fn products(&self, ids: &BTreeSet<ProductId>) -> Result<BTreeMap<ProductId, ProductFact>, StoreError> {
+        let (mut known, missing, generation) = self.catalogue.get(ids);
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        let found: BTreeMap<ProductId, ProductFact> = load::<Product>(self.product.as_ref(), missing.iter().map(|id| (*id,)))?
+            .into_iter()
+            .map(|product| {
+                let active = product.status == ProductStatus::Active;
+                (product.id, ProductFact { sku: product.sku, name: product.name, price: product.price, active })
+            })
+            .collect();
+        self.catalogue.put(&found, generation);
+        known.extend(found);
+        Ok(known)
+    }
+
+    fn users(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, bool>, StoreError> {
+        let users = load::<User>(self.user.as_ref(), ids.iter().map(|id| (*id,)))?;
+        Ok(users.into_iter().map(|user| (user.id, user.status == UserStatus::Active)).collect())
+    }
+
+    fn discounts(&self, asks: &BTreeSet<CouponAsk>, now: Timestamp) -> Result<BTreeMap<CouponAsk, Money>, StoreError> {
+        let issued = load::<UserCoupon>(self.coupon.as_ref(), asks.iter().map(|ask| (ask.user_coupon_id,)))?;
+        let issued: BTreeMap<UserCouponId, UserCoupon> = issued.into_iter().map(|one| (one.id, one)).collect();
+        let campaigns = load::<Coupon>(self.coupon.as_ref(), issued.values().map(|one| (one.coupon_id,)))?;
+        let campaigns: BTreeMap<_, Coupon> = campaigns.into_iter().map(|one| (one.id, one)).collect();
+        let discount = |ask: &CouponAsk| {
+            let one = issued.get(&ask.user_coupon_id);
+            coupon::discount_for(one, one.and_then(|one| campaigns.get(&one.coupon_id)), ask.user, ask.total, now)
+        };
+        Ok(asks.iter().filter_map(|ask| discount(ask).map(|discount| (*ask, discount))).collect())
+    }
+
+    fn balances(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Money>, StoreError> {
+        let points = load::<Points>(self.point.as_ref(), ids.iter().map(|id| (*id,)))?;
+        Ok(points.into_iter().map(|points| (points.user_id, points.balance)).collect())
+    }
+}
+
+/// The records of `R` under `keys`; absent ones are left out.
+///
+/// # Errors
+/// If the store cannot be read, or a row does not read.
+pub fn load<R: Record>(reader: &dyn Reader, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<Vec<R>, StoreError> {
+    let mut keys: Vec<Key> = keys.into_iter().map(Into::into).collect();
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    reader.load(R::TABLE, &keys)?.iter().map(read).collect()
+}
+
+/// A typed record of a row.
+///
+/// # Errors
+/// [`StoreError::Unusable`] if it does not read.
+pub fn read<R: Record>(row: &kernel::Row) -> Result<R, StoreError> {
+    R::from_row(row).map_err(|corrupt| StoreError::Unusable(format!("table {}: {corrupt}", R::TABLE.name)))
+}
+
+/// The catalogue in process: filled by misses, emptied by what products say.
+#[derive(Default)]
+pub struct Catalogue {
+    inner: Mutex<CatalogueState>,
+}
+
+#[derive(Default)]
+struct CatalogueState {
+    facts: BTreeMap<ProductId, ProductFact>,
+    /// Counts invalidations: what was read before one must not be put after it.
+    generation: u64,
+}
+
+impl Catalogue {
+    /// Most products kept; past this the cache starts anew.
+    const CAPACITY: usize = 100_000;
+
+    fn get(&self, ids: &BTreeSet<ProductId>) -> (BTreeMap<ProductId, ProductFact>, BTreeSet<ProductId>, u64) {
+        let state = self.inner.lock();
+        let mut known = BTreeMap::new();
+        let mut missing = BTreeSet::new();
+        for id in ids {
+            // A cached "not on sale" never refuses alone: its owner is asked.
+            match state.facts.get(id).filter(|fact| fact.active) {
+                Some(fact) => {
+                    known.insert(*id, fact.clone());
+                }
+                None => {
+                    missing.insert(*id);
+                }
+            }
+        }
+        (known, missing, state.generation)
+    }
+
+    fn put(&self, found: &BTreeMap<ProductId, ProductFact>, generation: u64) {
+        let mut state = self.inner.lock();
+        if state.generation != generation {
+            return;
+        }
+        if state.facts.len() + found.len() > Self::CAPACITY {
+            state.facts.clear();
+        }
+        state.facts.extend(found.iter().map(|(id, fact)| (*id, fact.clone())));
+    }
+}
+
+impl Observer for Catalogue {
+    fn committed(&self, rows: &[(Position, Arc<kernel::Entry>)]) {
+        for (_, entry) in rows {
+            let changed = |said: &Said| matches!(said, Said::Fact { kind, .. } if kind == "product.changed");
+            if entry.events.iter().any(|event| changed(&event.said)) {
+                let mut state = self.inner.lock();
+                state.generation += 1;
+                state.facts.remove(&ProductId(entry.key));
+            }
+        }
+    }
+}
