@@ -139,7 +139,7 @@ pub struct DeliveryPolicy {
 }
 
 impl Default for DeliveryPolicy {
-    /// Twelve sendings over about half an hour; an answer within 30 s; a minute for an unheard confirmation.
+    /// Twelve sendings over about twenty minutes; an answer within 30 s; a minute for an unheard confirmation.
     fn default() -> Self {
         Self {
             backoff: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(300) },

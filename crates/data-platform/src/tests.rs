@@ -187,14 +187,14 @@ fn run(dialogue: &[Does]) -> Bench {
     for does in dialogue {
         let failed = |retry| DeliveryOutcome::Failed { detail: "503".into(), retry };
         match does {
-            Does::Hears(event) => bench.hear(*event),
-            Does::Takes(event) => bench.answer(*event, DeliveryOutcome::Taken),
-            Does::FailsOnce(event) => bench.answer(*event, failed(true)),
-            Does::Rejects(event) => bench.answer(*event, failed(false)),
-            Does::Disables(event) => bench.answer(*event, DeliveryOutcome::Disabled),
-            Does::Waits(seconds) => bench.wait(*seconds),
-            Does::Redrives(event) => bench.handle(*event, true),
-            Does::Resolves(event) => bench.handle(*event, false),
+            Hears(event) => bench.hear(*event),
+            Takes(event) => bench.answer(*event, DeliveryOutcome::Taken),
+            FailsOnce(event) => bench.answer(*event, failed(true)),
+            Rejects(event) => bench.answer(*event, failed(false)),
+            Disables(event) => bench.answer(*event, DeliveryOutcome::Disabled),
+            Waits(seconds) => bench.wait(*seconds),
+            Redrives(event) => bench.handle(*event, true),
+            Resolves(event) => bench.handle(*event, false),
         }
     }
     bench

@@ -30,7 +30,7 @@ impl Book {
         let domain = Ranking::default();
         let participant = domain.participants()[0];
         let mut keys = Keys::default();
-        participation::keys_heard(participant, &heard, plan, &mut keys);
+        participation::keys(participant, &heard, plan, &mut keys);
         let mut state = WorkingSet::default();
         for (table, key) in keys.take() {
             let row = self.0.get(&(table.name, key.clone())).cloned();
@@ -110,7 +110,7 @@ fn a_sale_counts_on_the_day_its_order_settled_and_is_taken_back_from_that_day() 
     let order = plan(1, 0, &[(1, 3), (2, 5)]);
     let acts = (Does::Acts, confirmed(2));
     let undoes = (Does::Compensates, cancelled(2));
-    check(&order, &[acts.clone()], &[(2, 1, 3), (2, 2, 5)]);
+    check(&order, std::slice::from_ref(&acts), &[(2, 1, 3), (2, 2, 5)]);
     check(&order, &[acts.clone(), acts.clone()], &[(2, 1, 3), (2, 2, 5)]);
     check(&order, &[acts.clone(), undoes.clone()], &[(2, 1, 0), (2, 2, 0)]);
     check(&order, &[acts.clone(), undoes.clone(), undoes.clone(), acts.clone()], &[(2, 1, 0), (2, 2, 0)]);
