@@ -2,7 +2,12 @@
 //!
 //! `cargo bench -p jumun-store` takes about ten seconds. `BENCH_DIR` names the disk to be measured (default: the system's
 //! temporary directory).
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a stopwatch that prints what it saw")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::float_arithmetic,
+    reason = "a stopwatch that prints what it saw"
+)]
 
 use jumun_store::sqlite::{Durability, Options, SqliteStore};
 use kernel::state::Write;
@@ -84,7 +89,8 @@ fn put<R: Record>(record: &R) -> Write {
 /// The batch of orders `first .. first + size`: what it loads, writes and says.
 fn batch(first: u64, size: u64, noise: &mut Noise) -> (Vec<Write>, Vec<LogRow>) {
     let (mut writes, mut log) = (Vec::new(), Vec::new());
-    let body: Arc<str> = format!(r#"{{"plan":{PLAN},"events":["CREATED","stock","point","payment"]}}"#).into();
+    let body: Arc<str> =
+        format!(r#"{{"plan":{PLAN},"events":["CREATED","stock","point","payment"]}}"#).into();
     for number in first..first + size {
         let at = Timestamp(1_700_000_000_000 + number.cast_signed());
         let id = Uuid::from_u64_pair(number << 16, noise.next());

@@ -3,5 +3,7 @@
 //! An adapter knows nothing but [`Table`](kernel::table::Table)s: layout, statements and decoding follow from that data. What is
 //! the same for every SQL engine stands in `sql`.
 
+#[cfg(any(test, feature = "conformance"))]
+pub mod conformance;
 mod sql;
 pub mod sqlite;

@@ -25,7 +25,7 @@ pub enum StoreError {
     /// The disk is full: nothing was committed; the batch waits.
     #[error("disk full: {0}")]
     Full(String),
-    /// A row was rejected (constraint, type): some message of the batch is at fault.
+    /// A row was rejected (constraint, type): some message of the batch is at fault. Of a read: it names what its table lacks.
     #[error("rejected: {0}")]
     Rejected(String),
     /// The database is not what it should be: corrupt, wrong layout, not ours.
@@ -81,14 +81,16 @@ pub trait Store: Send {
     /// [`StoreError`].
     fn begin(&mut self) -> Result<(), StoreError>;
 
-    /// The rows of `table` under `keys` (sorted, without duplicates); absent ones are left out. One call, one statement.
+    /// The rows of `table` under `keys` (sorted, without duplicates), in any order; absent ones are left out. One call is one
+    /// round trip. A claim alone stores nothing: what the batch does not write is not there after it.
     ///
     /// # Errors
     /// [`StoreError`].
     fn load(&mut self, table: &'static Table, keys: &[Key], intent: Intent) -> Result<Vec<Row>, StoreError>;
 
     /// Writes `writes` (sorted by table and key: put or delete), appends `log`, and commits durably. Returns the position of
-    /// the first log row; they are consecutive, in commit order. After an error nothing is committed and no transaction open.
+    /// the first log row, or where the next would stand if `log` is empty; they are consecutive, in commit order. After an error
+    /// nothing is committed and no transaction open. All writing happens here: until then nobody sees any of it.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -97,7 +99,8 @@ pub trait Store: Send {
     /// Gives the transaction up.
     fn roll_back(&mut self);
 
-    /// Deletes log rows up to `through`, a whole chunk at a time. In a transaction of its own.
+    /// Deletes the oldest log rows up to `through`, at most a chunk of them, so that no batch waits for long: as long as
+    /// [`LogState::first`] is not past `through`, another call deletes more. In a transaction of its own, between batches.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -110,7 +113,7 @@ pub trait Store: Send {
     fn new_epoch(&mut self, epoch: Epoch) -> Result<(), StoreError>;
 }
 
-/// How a filter compares.
+/// How a filter compares: integers by value, everything else byte by byte. With NULL on either side nothing holds but `Is` NULL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Compare {
     /// Equal.
@@ -145,7 +148,8 @@ pub struct Query {
     pub table: &'static Table,
     /// Conditions, all of which hold.
     pub filters: Vec<Filter>,
-    /// Columns to sort by, and whether descending.
+    /// Columns to sort by, and whether descending. NULL is below every value. What is tied then is sorted by key, in the last
+    /// column's direction.
     pub order: Vec<(&'static str, bool)>,
     /// At most this many rows.
     pub limit: u32,
@@ -174,7 +178,8 @@ impl Query {
     }
 }
 
-/// The largest sums of a column, by group: `SELECT group…, SUM(sum) … GROUP BY group… ORDER BY 2 DESC, group… LIMIT`.
+/// The largest sums of a column, by group: `SELECT group…, SUM(sum) … GROUP BY group… ORDER BY SUM(sum) DESC, group… LIMIT`. No
+/// rows, no sum: without a group too.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Top {
     /// The table.

@@ -68,7 +68,7 @@ pub struct SqliteStore {
 /// Takes SQLite's write lock at once, so that what a batch has read cannot change before it writes.
 const BEGIN: &str = "BEGIN IMMEDIATE";
 
-/// Statements that the writer keeps prepared beside the three of each table.
+/// Statements that the writer keeps prepared beside the four of each table.
 const OTHER_STATEMENTS: usize = 16;
 
 impl SqliteStore {
@@ -78,11 +78,13 @@ impl SqliteStore {
     /// [`StoreError::Unusable`] if somebody else writes it, if it is not ours, or if its layout differs by more than missing
     /// tables, nullable columns and indexes.
     pub fn open(path: &Path, tables: &[&'static Table], options: &Options) -> Result<Self, StoreError> {
-        let layout = Arc::new(Layout::of(tables)?);
+        let mut layout = Layout::of(tables)?;
         let lock = open::lock(path)?;
-        let connection = open::writer(path, options)?;
+        let mut connection = open::writer(path, options)?;
+        schema::prepare(&mut connection, &mut layout, options.epoch_if_new)?;
+        let layout = Arc::new(layout);
         let reader = SqliteReader::pool(path, options.reader_cache_kib, Arc::clone(&layout));
-        Self::over(connection, layout, Some((reader, lock)), options.epoch_if_new)
+        Ok(Self::over(Arc::new(Mutex::new(connection)), layout, reader, Some(lock)))
     }
 
     /// A database in memory; it is gone when its store and readers are. The same calls give the same results, whatever machine
@@ -93,25 +95,22 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unusable`] if `tables` make no sense.
     pub fn open_in_memory(tables: &[&'static Table], epoch: Epoch) -> Result<Self, StoreError> {
-        let layout = Arc::new(Layout::of(tables)?);
-        let connection = open::memory()?;
-        Self::over(connection, layout, None, epoch)
+        let mut layout = Layout::of(tables)?;
+        let mut connection = open::memory()?;
+        schema::prepare(&mut connection, &mut layout, epoch)?;
+        let (connection, layout) = (Arc::new(Mutex::new(connection)), Arc::new(layout));
+        let reader = SqliteReader::shared(Arc::clone(&connection), Arc::clone(&layout));
+        Ok(Self::over(connection, layout, reader, None))
     }
 
     fn over(
-        mut connection: Connection,
+        connection: Arc<Mutex<Connection>>,
         layout: Arc<Layout>,
-        file: Option<(SqliteReader, File)>,
-        epoch_if_new: Epoch,
-    ) -> Result<Self, StoreError> {
-        connection.set_prepared_statement_cache_capacity(3 * layout.len() + OTHER_STATEMENTS);
-        schema::prepare(&mut connection, &layout, epoch_if_new)?;
-        let connection = Arc::new(Mutex::new(connection));
-        let (reader, lock) = match file {
-            Some((reader, lock)) => (reader, Some(lock)),
-            None => (SqliteReader::shared(Arc::clone(&connection), Arc::clone(&layout)), None),
-        };
-        Ok(Self { connection, layout, reader: Arc::new(reader), lock, begun: false })
+        reader: SqliteReader,
+        lock: Option<File>,
+    ) -> Self {
+        connection.lock().set_prepared_statement_cache_capacity(4 * layout.len() + OTHER_STATEMENTS);
+        Self { connection, layout, reader: Arc::new(reader), lock, begun: false }
     }
 
     /// The reading side, to be shared by all who read.

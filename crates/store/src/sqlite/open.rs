@@ -12,7 +12,11 @@ use super::{Durability, Options};
 /// How long a connection waits for a lock. Only recovery after a crash and an operator's own tools ever hold one against us.
 const BUSY: Duration = Duration::from_secs(5);
 
-/// Pages in the log file before a commit copies them into the database (64 MiB).
+/// Pages (of 4 KiB) in the log file before a commit copies them into the database: 64 MiB.
+///
+/// The copy costs two fsyncs and every page once, however often it was written: the rarer, the cheaper, but the longer the one
+/// commit that does it. Measured with 250 orders a batch, five rows each: at SQLite's 1,000 pages 26k orders/s, longest commit
+/// 18 ms; at 4,096 32k and 26 ms; at 16,384 40k and 40 ms; at 65,536 42k and 88 ms. Larger pages made every size slower.
 const CHECKPOINT_PAGES: i32 = 16_384;
 
 /// The log file is cut back to this after a long reader made it grow.
@@ -55,7 +59,6 @@ pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = connect(path, flags, options.cache_kib)?;
-    if let Ok(x)=std::env::var("PGSZ") { connection.pragma_update(None, "page_size", x.parse::<i64>().unwrap()).unwrap(); }
     let mode: String = connection
         .pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))
         .map_err(store_error)?;
@@ -73,7 +76,7 @@ pub(super) fn writer(path: &Path, options: &Options) -> Result<Connection, Store
     // Where fsync leaves data in the drive's cache (macOS); elsewhere it changes nothing.
     pragma("fullfsync", &true)?;
     connection
-        .pragma_update_and_check(None, "wal_autocheckpoint", std::env::var("CKPT").ok().and_then(|x|x.parse().ok()).unwrap_or(CHECKPOINT_PAGES), |_| Ok(()))
+        .pragma_update_and_check(None, "wal_autocheckpoint", CHECKPOINT_PAGES, |_| Ok(()))
         .map_err(store_error)?;
     connection
         .pragma_update_and_check(None, "journal_size_limit", WAL_LIMIT_BYTES, |_| Ok(()))

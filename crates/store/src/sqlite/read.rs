@@ -1,35 +1,68 @@
 //! Reading rows and the log over any connection.
 
 use super::error::store_error;
-use super::schema::Layout;
+use super::schema::{Layout, MANY};
 use super::values::{self, Bound};
 use crate::sql::{self, Prepared};
 use kernel::Timestamp;
 use kernel::table::{Column, ColumnType, Key, Row, Table};
 use runtime::ports::store::{Epoch, LogRow, LogState, Position, Query, StoreError, StoredLogRow, Top};
+use rusqlite::types::Null;
 use rusqlite::{CachedStatement, Connection, Row as Found, params};
 use std::sync::Arc;
 use uuid::Uuid;
 
 /// The rows of `table` under `keys`.
+///
+/// Measured for 250 and 1,000 keys among 200,000 rows of 400 bytes: one statement for [`MANY`] keys takes 0.6 to 0.8 times as
+/// long as one stepped for each key, for single and composite keys; a list of 16, of 250, or `rarray` gain no more, and
+/// `json_each` loses, since ids must be written as hex.
 pub(super) fn load(
     connection: &Connection,
     layout: &Layout,
     table: &Table,
     keys: &[Key],
 ) -> Result<Vec<Row>, StoreError> {
-    let mut statement = connection.prepare_cached(&layout.get(table)?.select).map_err(store_error)?;
+    if let Some(key) = keys.iter().find(|key| key.0.len() != table.key) {
+        return Err(StoreError::Rejected(format!("{}: a key of {} values", table.name, key.0.len())));
+    }
+    let statements = layout.get(table)?;
     let mut rows = Vec::with_capacity(keys.len());
-    for key in keys {
-        if key.0.len() != table.key {
-            return Err(StoreError::Rejected(format!("{}: a key of {} values", table.name, key.0.len())));
+    if keys.len() < FEW {
+        let mut statement = connection.prepare_cached(&statements.select).map_err(store_error)?;
+        for key in keys {
+            values::bind(&mut statement, 0, table, &key.0)?;
+            collect(&mut statement, table, &mut rows)?;
         }
-        values::bind(&mut statement, table, &key.0)?;
-        if let Some(found) = statement.raw_query().next().map_err(store_error)? {
-            rows.push(values::row(table, found)?);
+        return Ok(rows);
+    }
+    let mut statement = connection.prepare_cached(&statements.select_many).map_err(store_error)?;
+    for keys in keys.chunks(MANY) {
+        for (nth, key) in keys.iter().enumerate() {
+            values::bind(&mut statement, nth * table.key, table, &key.0)?;
         }
+        // A NULL is in no key.
+        for parameter in keys.len() * table.key..MANY * table.key {
+            statement.raw_bind_parameter(parameter + 1, Null).map_err(store_error)?;
+        }
+        collect(&mut statement, table, &mut rows)?;
     }
     Ok(rows)
+}
+
+/// Fewer keys than this are looked up one by one: a statement for [`MANY`] costs more than it saves.
+const FEW: usize = 8;
+
+fn collect(
+    statement: &mut CachedStatement<'_>,
+    table: &Table,
+    rows: &mut Vec<Row>,
+) -> Result<(), StoreError> {
+    let mut found = statement.raw_query();
+    while let Some(row) = found.next().map_err(store_error)? {
+        rows.push(values::row(table, row)?);
+    }
+    Ok(())
 }
 
 /// The rows that `query` asks for.

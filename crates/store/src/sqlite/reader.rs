@@ -183,7 +183,7 @@ impl Pool {
 
     fn connect(&self, layout: &Layout) -> Result<Connection, StoreError> {
         let connection = open::reader(&self.path, self.cache_kib)?;
-        connection.set_prepared_statement_cache_capacity(layout.len() + QUERY_STATEMENTS);
+        connection.set_prepared_statement_cache_capacity(2 * layout.len() + QUERY_STATEMENTS);
         Ok(connection)
     }
 }

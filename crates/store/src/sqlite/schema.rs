@@ -20,10 +20,18 @@ CREATE TABLE "log_state" ("one" INTEGER PRIMARY KEY CHECK ("one" = 1),
     "epoch" BLOB NOT NULL, "head" INTEGER NOT NULL, "first" INTEGER NOT NULL) STRICT;
 "#;
 
+/// Keys that one [`Statements::select_many`] takes.
+pub(super) const MANY: usize = 64;
+
 /// The statements of one table.
 pub(super) struct Statements {
+    /// One key's row.
     pub(super) select: String,
-    pub(super) upsert: String,
+    /// The rows of [`MANY`] keys.
+    pub(super) select_many: String,
+    /// Puts one row.
+    pub(super) put: String,
+    /// Deletes one key's row.
     pub(super) delete: String,
 }
 
@@ -82,11 +90,39 @@ fn sound(table: &Table) -> Result<(), StoreError> {
 }
 
 fn statements(table: &Table) -> Statements {
-    let name = table.name;
-    let parameters: Vec<String> = (1..=table.columns.len()).map(|n| format!("${n}")).collect();
+    let (name, columns, key) = (table.name, sql::columns(table), sql::names(sql::key(table)));
     let matches: Vec<String> =
         sql::key(table).enumerate().map(|(nth, column)| format!("\"{column}\" = ${}", nth + 1)).collect();
     let matches = matches.join(" AND ");
+    let many: Vec<String> =
+        (0..MANY).map(|nth| format!("({})", parameters(nth * table.key, table.key))).collect();
+    Statements {
+        select: format!("SELECT {columns} FROM \"{name}\" WHERE {matches}"),
+        select_many: format!(
+            "SELECT {columns} FROM \"{name}\" WHERE ({key}) IN (VALUES {})",
+            many.join(", ")
+        ),
+        put: if table.indexes.is_empty() { replace(table) } else { upsert(table) },
+        delete: format!("DELETE FROM \"{name}\" WHERE {matches}"),
+    }
+}
+
+/// `count` parameters after the first `before`.
+fn parameters(before: usize, count: usize) -> String {
+    let names: Vec<String> = (before + 1..=before + count).map(|n| format!("${n}")).collect();
+    names.join(", ")
+}
+
+/// Puts a row by deleting what is there. Measured on stored rows: 1.2 to 2.5 times as fast as [`upsert`] on a table without
+/// indexes; with them it is slower from 1,000 rows on, because it writes every index anew. On new rows all forms are the same,
+/// many rows in one statement too.
+fn replace(table: &Table) -> String {
+    let columns = sql::columns(table);
+    format!("REPLACE INTO \"{}\" ({columns}) VALUES ({})", table.name, parameters(0, table.columns.len()))
+}
+
+/// Puts a row by changing what is there; columns that the table's data does not know keep their values.
+fn upsert(table: &Table) -> String {
     let sets: Vec<String> = table
         .columns
         .iter()
@@ -95,21 +131,19 @@ fn statements(table: &Table) -> Statements {
         .collect();
     let update =
         if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", sets.join(", ")) };
-    let (columns, key) = (sql::columns(table), sql::names(sql::key(table)));
-    Statements {
-        select: format!("SELECT {columns} FROM \"{name}\" WHERE {matches}"),
-        upsert: format!(
-            "INSERT INTO \"{name}\" ({columns}) VALUES ({}) ON CONFLICT ({key}) DO {update}",
-            parameters.join(", ")
-        ),
-        delete: format!("DELETE FROM \"{name}\" WHERE {matches}"),
-    }
+    format!(
+        "INSERT INTO \"{}\" ({}) VALUES ({}) ON CONFLICT ({}) DO {update}",
+        table.name,
+        sql::columns(table),
+        parameters(0, table.columns.len()),
+        sql::names(sql::key(table))
+    )
 }
 
 /// Makes a new file ours, or an older one of ours today's; all or nothing.
 pub(super) fn prepare(
     connection: &mut Connection,
-    layout: &Layout,
+    layout: &mut Layout,
     epoch_if_new: Epoch,
 ) -> Result<(), StoreError> {
     let transaction = connection
@@ -127,7 +161,10 @@ pub(super) fn prepare(
     }
     ours(&transaction)?;
     for table in layout.sorted() {
-        let missing = check_table(&transaction, table)?;
+        let (missing, unknown) = check_table(&transaction, table)?;
+        if let (true, Some((_, statements))) = (unknown, layout.0.get_mut(table.name)) {
+            statements.put = upsert(table);
+        }
         for change in changes(table, missing) {
             transaction.execute_batch(&change).map_err(store_error)?;
         }
@@ -142,7 +179,7 @@ pub(super) fn prepare(
 pub(super) fn check(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
     ours(connection)?;
     for table in layout.sorted() {
-        let what = match check_table(connection, table)? {
+        let what = match check_table(connection, table)?.0 {
             Missing::Table => String::new(),
             Missing::Columns(columns) => match columns.first() {
                 None => continue,
@@ -177,11 +214,11 @@ struct Stored {
     key: usize,
 }
 
-/// What of `table` is missing; an error if what is there differs.
-fn check_table(connection: &Connection, table: &Table) -> Result<Missing, StoreError> {
+/// What of `table` is missing, and whether there are columns that it does not know; an error if what is there differs.
+fn check_table(connection: &Connection, table: &Table) -> Result<(Missing, bool), StoreError> {
     let mut stored = stored_columns(connection, table)?;
     if stored.is_empty() {
-        return Ok(Missing::Table);
+        return Ok((Missing::Table, false));
     }
     let strict: Option<(bool, bool)> = connection
         .query_row(
@@ -214,15 +251,14 @@ fn check_table(connection: &Connection, table: &Table) -> Result<Missing, StoreE
             Some(_) => {}
         }
     }
-    // A newer release may have added columns; its rows are left as they are, but ours must be acceptable.
-    let mut unknown: Vec<_> =
-        stored.into_iter().filter(|(_, found)| found.not_null || found.key > 0).collect();
+    // A newer release may have added columns; rows put without them must be acceptable.
+    let mut unknown: Vec<_> = stored.into_iter().collect();
     unknown.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    match unknown.first() {
+    match unknown.iter().find(|(_, found)| found.not_null || found.key > 0) {
         Some((name, _)) => {
             Err(StoreError::Unusable(format!("{}.{name} is unknown and may not be NULL", table.name)))
         }
-        None => Ok(Missing::Columns(missing)),
+        None => Ok((Missing::Columns(missing), !unknown.is_empty())),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What only SQLite promises: files, their layout over time, and who may open them.
 
 use super::*;
+use crate::conformance::{self, check_store};
 use kernel::table::{Column, ColumnType, Value};
 use kernel::{Record, Timestamp};
 use runtime::ports::store::{Compare, Query};
@@ -74,6 +75,28 @@ fn refusal<T>(result: Result<T, StoreError>) -> String {
         Err(other) => panic!("refused as {other:?}"),
         Ok(_) => panic!("not refused"),
     }
+}
+
+#[test]
+fn a_file_does_what_every_store_must() {
+    let directory = tempfile::tempdir().unwrap();
+    let mut number = 0;
+    check_store(|| {
+        number += 1;
+        let path = directory.path().join(format!("{number}.db"));
+        let store = SqliteStore::open(&path, conformance::TABLES, &Options::new(EPOCH)).unwrap();
+        let reader = store.reader();
+        (Box::new(store), reader)
+    });
+}
+
+#[test]
+fn memory_does_what_every_store_must() {
+    check_store(|| {
+        let store = SqliteStore::open_in_memory(conformance::TABLES, EPOCH).unwrap();
+        let reader = store.reader();
+        (Box::new(store), reader)
+    });
 }
 
 #[test]
@@ -240,19 +263,52 @@ fn an_epoch_outlives_reopening_until_an_operator_starts_a_new_one() {
 fn a_full_disk_stores_nothing_and_is_survived() {
     let file = File::new(1);
     let mut store = file.open();
-    let limit = |pages: i64| {
-        store
-            .connection
-            .lock()
-            .pragma_update_and_check(None, "max_page_count", pages, |row| row.get::<_, i64>(0))
-            .unwrap()
+    let limit_pages = |store: &SqliteStore, pages: i64| {
+        let connection = store.connection.lock();
+        connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     };
-    let pages = limit(1);
+    // Less than there are already: as many as there are.
+    limit_pages(&store, 1);
     let before = store.reader().log_state().unwrap();
-    assert!(matches!(put(&mut store, 1..5_000), Err(StoreError::Full(_))));
+    let full = put(&mut store, 1..5_000);
+    assert!(matches!(full, Err(StoreError::Full(_))), "{full:?}");
     assert_eq!(count(&*store.reader()), 1);
     assert_eq!(store.reader().log_state().unwrap(), before);
-    let limit = 10 * pages + 1_000;
-    store.connection.lock().pragma_update_and_check(None, "max_page_count", limit, |_| Ok(())).unwrap();
+    limit_pages(&store, 100_000);
     assert_eq!(put(&mut store, 1..5_000), Ok(Position(before.head.0 + 1)));
+}
+
+#[test]
+fn pruning_a_long_log_stops_after_a_chunk() {
+    let mut store = SqliteStore::open_in_memory(TABLES, EPOCH).unwrap();
+    let row = LogRow { key: Uuid::from_u128(1), at: Timestamp(5), body: "{}".into() };
+    store.begin().unwrap();
+    store.commit(&[], &vec![row; 25_000]).unwrap();
+    let firsts = [(); 4].map(|()| {
+        store.prune_log(Position(22_000)).unwrap();
+        store.reader().log_state().unwrap().first.0
+    });
+    assert_eq!(firsts, [10_001, 20_001, 22_001, 22_001]);
+}
+
+#[test]
+fn a_batch_left_open_is_an_error_that_ends_it() {
+    let file = File::new(0);
+    let mut store = file.open();
+    store.begin().unwrap();
+    refusal(store.prune_log(Position(1)));
+    refusal(store.begin());
+    put(&mut store, 0..1).unwrap();
+}
+
+#[test]
+fn another_connection_that_writes_makes_a_batch_wait_not_fail_for_good() {
+    let file = File::new(0);
+    let mut store = file.open();
+    store.connection.lock().busy_timeout(std::time::Duration::ZERO).unwrap();
+    let other = Connection::open(file.path()).unwrap();
+    other.execute_batch("BEGIN IMMEDIATE").unwrap();
+    assert!(matches!(put(&mut store, 0..1), Err(StoreError::Retry(_))));
+    other.execute_batch("COMMIT").unwrap();
+    put(&mut store, 0..1).unwrap();
 }

@@ -24,9 +24,14 @@ impl ToSql for Bound<'_> {
     }
 }
 
-/// Binds `values` as the leading columns of `table`, refusing what a column cannot hold. SQLite would make `5` of `'5'` even
+/// Binds `values`, those of the leading columns of `table`, behind `before` other parameters; refuses what a column cannot hold. SQLite would make `5` of `'5'` even
 /// in a STRICT table, and knows no ids.
-pub(super) fn bind(statement: &mut Statement<'_>, table: &Table, values: &[Value]) -> Result<(), StoreError> {
+pub(super) fn bind(
+    statement: &mut Statement<'_>,
+    before: usize,
+    table: &Table,
+    values: &[Value],
+) -> Result<(), StoreError> {
     for (nth, (column, value)) in table.columns.iter().zip(values).enumerate() {
         if !fits(column.ty, value) {
             return Err(StoreError::Rejected(format!(
@@ -34,7 +39,7 @@ pub(super) fn bind(statement: &mut Statement<'_>, table: &Table, values: &[Value
                 table.name, column.name
             )));
         }
-        statement.raw_bind_parameter(nth + 1, Bound(value)).map_err(store_error)?;
+        statement.raw_bind_parameter(before + nth + 1, Bound(value)).map_err(store_error)?;
     }
     Ok(())
 }

@@ -33,11 +33,11 @@ fn rows(
     writes: &[Write],
 ) -> Result<(), StoreError> {
     let statements = layout.get(table)?;
-    let mut upsert = connection.prepare_cached(&statements.upsert).map_err(store_error)?;
+    let mut put = connection.prepare_cached(&statements.put).map_err(store_error)?;
     let mut delete: Option<CachedStatement<'_>> = None;
     for write in writes {
         let (statement, values, expected) = match (&write.row, &mut delete) {
-            (Some(row), _) => (&mut upsert, &row[..], table.columns.len()),
+            (Some(row), _) => (&mut put, &row[..], table.columns.len()),
             (None, Some(delete)) => (delete, &write.key.0[..], table.key),
             (None, none) => {
                 let prepared = connection.prepare_cached(&statements.delete).map_err(store_error)?;
@@ -47,7 +47,7 @@ fn rows(
         if values.len() != expected {
             return Err(StoreError::Rejected(format!("{}: {} values", table.name, values.len())));
         }
-        values::bind(statement, table, values)?;
+        values::bind(statement, 0, table, values)?;
         statement.raw_execute().map_err(store_error)?;
     }
     Ok(())
