@@ -154,7 +154,9 @@ impl Said {
     #[must_use]
     pub fn reason(&self) -> Option<&Reason> {
         match self {
-            Self::Failing { reason, .. } | Self::Failed { reason, .. } | Self::Refused { reason, .. } => Some(reason),
+            Self::Failing { reason, .. } | Self::Failed { reason, .. } | Self::Refused { reason, .. } => {
+                Some(reason)
+            }
             Self::Compensated { cause, .. } => cause.as_ref(),
             _ => None,
         }

@@ -148,6 +148,7 @@ mod tests {
 
     crate::record! {
         /// A shelf.
+        #[expect(unreachable_pub, reason = "the macro declares public records")]
         pub struct Shelf in "shelves" key 1 {
             /// Which.
             pub id: i64,

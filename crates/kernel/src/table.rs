@@ -277,7 +277,10 @@ impl<T: Serialize + DeserializeOwned> Doc<T> {
     /// The document of `value`.
     pub fn new(value: Arc<T>) -> Self {
         // As for `Json`: our documents cannot fail to be written.
-        Self { text: serde_json::to_string(value.as_ref()).map(SmolStr::from).unwrap_or_default(), value: Some(value) }
+        Self {
+            text: serde_json::to_string(value.as_ref()).map(SmolStr::from).unwrap_or_default(),
+            value: Some(value),
+        }
     }
 
     /// The value.

@@ -134,7 +134,8 @@ pub(crate) fn pay(
     let id = SagaId::from(order.id);
     match &command.quote {
         Quoted::Plan(plan) => {
-            let plan = Arc::new(Plan { saga: id, payment: PaymentId(cx.ids.next()), ..plan.as_ref().clone() });
+            let plan =
+                Arc::new(Plan { saga: id, payment: PaymentId(cx.ids.next()), ..plan.as_ref().clone() });
             order.show_plan(&plan);
             start(setting, &mut order, &plan, state, cx)?;
         }

@@ -7,9 +7,7 @@ use kernel::error::Refused;
 use kernel::ids::{OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::judge::{Coordination, Patience, SagaStatus, Signal};
-use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Table, WorkingSet,
-};
+use kernel::{Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Table, WorkingSet};
 use smol_str::SmolStr;
 use std::any::Any;
 use std::sync::Arc;
@@ -138,13 +136,17 @@ impl Order {
         let Some(order) = order.filter(own) else { return Ok(Err(Refused::not_found("order"))) };
         let closed = |detail: &str| Ok(Err(Refused::conflict("CANCEL_WINDOW_CLOSED", detail)));
         match order.status {
-            SagaStatus::Failed => return Ok(Err(Refused::conflict("ORDER_NOT_CANCELLABLE", "the order failed"))),
+            SagaStatus::Failed => {
+                return Ok(Err(Refused::conflict("ORDER_NOT_CANCELLABLE", "the order failed")));
+            }
             // Already under way or done: the same answer again.
             SagaStatus::Failing | SagaStatus::Cancelling | SagaStatus::Cancelled => return Ok(Ok(())),
             SagaStatus::Confirmed if order.fulfilled && command.customer.is_some() => {
                 return closed("the order is fulfilled");
             }
-            SagaStatus::Confirmed if self.window_is_over(&order, cx) => return closed("the cancellation window is over"),
+            SagaStatus::Confirmed if self.window_is_over(&order, cx) => {
+                return closed("the cancellation window is over");
+            }
             SagaStatus::Created | SagaStatus::Pending | SagaStatus::Confirmed => {}
         }
         self.signal(order, &Signal::Cancel, state, cx)?;
@@ -240,7 +242,11 @@ impl Domain for Order {
     }
 }
 
-fn fulfil(command: &FulfilOrder, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<Result<(), Refused>, DecideError> {
+fn fulfil(
+    command: &FulfilOrder,
+    state: &mut WorkingSet,
+    cx: &mut Cx<'_>,
+) -> Result<Result<(), Refused>, DecideError> {
     let order: Option<OrderRow> = state.get((command.order,))?;
     let Some(mut order) = order else { return Ok(Err(Refused::not_found("order"))) };
     if order.status != SagaStatus::Confirmed {

@@ -53,9 +53,9 @@ fn announce(order: &mut Order, announcement: Announcement, cx: &Cx<'_>) -> Resul
         Announcement::Confirmed => Said::Confirmed { settled_at: cx.now },
         Announcement::Failed => Said::Failed { reason: reason(), steps: steps() },
         Announcement::Cancelled => {
-            let confirmed_at = order
-                .confirmed_at
-                .ok_or_else(|| DecideError::Impossible("a cancelled order that was never confirmed".to_owned()))?;
+            let confirmed_at = order.confirmed_at.ok_or_else(|| {
+                DecideError::Impossible("a cancelled order that was never confirmed".to_owned())
+            })?;
             Said::Cancelled { confirmed_at, steps: steps() }
         }
     };

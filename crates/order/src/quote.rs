@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 /// The most lines of one order.
-pub const MOST_LINES: usize = 100;
+pub const MOST_LINES: usize = 2_000;
 /// The most pieces in one line.
 pub const MOST_PIECES: i64 = 1_000_000;
 
@@ -92,7 +92,11 @@ pub fn sum_lines(wanted: &[(ProductId, i64)]) -> Result<BTreeMap<ProductId, i64>
     let mut sums = BTreeMap::new();
     for (product, quantity) in wanted {
         if *quantity < 1 {
-            return Err(Refused::invalid("/lines/quantity", "QUANTITY_INVALID", "quantity must be at least 1"));
+            return Err(Refused::invalid(
+                "/lines/quantity",
+                "QUANTITY_INVALID",
+                "quantity must be at least 1",
+            ));
         }
         let sum: &mut i64 = sums.entry(*product).or_default();
         *sum = sum.saturating_add(*quantity);
@@ -108,12 +112,19 @@ pub fn sum_lines(wanted: &[(ProductId, i64)]) -> Result<BTreeMap<ProductId, i64>
 ///
 /// # Errors
 /// A refusal that makes no order: an unknown product, a total out of range.
-pub fn price(lines: &BTreeMap<ProductId, i64>, catalogue: &BTreeMap<ProductId, ProductFact>) -> Result<Priced, Refused> {
+pub fn price(
+    lines: &BTreeMap<ProductId, i64>,
+    catalogue: &BTreeMap<ProductId, ProductFact>,
+) -> Result<Priced, Refused> {
     let too_much = |_: OutOfRange| Refused::invalid("/lines", "TOTAL_OUT_OF_RANGE", "the total is too large");
     let mut priced = Priced { lines: Vec::with_capacity(lines.len()), total: Money::ZERO };
     for (product_id, quantity) in lines {
         let fact = catalogue.get(product_id).filter(|fact| fact.active).ok_or_else(|| {
-            Refused::invalid("/lines/product_id", "PRODUCT_UNKNOWN", format!("no product {product_id} is on sale"))
+            Refused::invalid(
+                "/lines/product_id",
+                "PRODUCT_UNKNOWN",
+                format!("no product {product_id} is on sale"),
+            )
         })?;
         let amount = fact.price.times(*quantity).map_err(too_much)?;
         priced.total = priced.total.plus(amount).map_err(too_much)?;
@@ -130,7 +141,12 @@ pub fn price(lines: &BTreeMap<ProductId, i64>, catalogue: &BTreeMap<ProductId, P
 
 /// A plan that only holds frozen lines: an order that is not yet to be paid.
 #[must_use]
-pub fn draft(user: UserId, priced: Priced, currency: Currency, extras: BTreeMap<SmolStr, serde_json::Value>) -> Plan {
+pub fn draft(
+    user: UserId,
+    priced: Priced,
+    currency: Currency,
+    extras: BTreeMap<SmolStr, serde_json::Value>,
+) -> Plan {
     Plan {
         saga: SagaId(Uuid::nil()),
         user,
@@ -170,14 +186,22 @@ pub fn freeze(
     let payable = draft.total.minus(discount).map_err(out_of_range)?;
     let points = match payment.points {
         Points::Amount(amount) if amount > payable => {
-            return Err(Refused::invalid("/points", "POINTS_EXCEED_TOTAL", "more points than there is to pay"));
+            return Err(Refused::invalid(
+                "/points",
+                "POINTS_EXCEED_TOTAL",
+                "more points than there is to pay",
+            ));
         }
         Points::Amount(amount) => amount,
         Points::All => facts.balance.unwrap_or(Money::ZERO).min(payable),
     };
     let card_amount = payable.minus(points).map_err(out_of_range)?;
     if !card_amount.is_zero() && payment.card.is_none() {
-        return Err(Refused::invalid("/card_token", "CARD_REQUIRED", "something is left to pay and there is no card"));
+        return Err(Refused::invalid(
+            "/card_token",
+            "CARD_REQUIRED",
+            "something is left to pay and there is no card",
+        ));
     }
     // The card is kept only if it is needed.
     let card = payment.card.clone().filter(|_| !card_amount.is_zero());

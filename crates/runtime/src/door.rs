@@ -63,7 +63,10 @@ impl Door {
                     .map_err(|_| CommandError::Fault(format!("{} answered with another type", C::DOMAIN)))
             }));
         });
-        self.put(Work::Command { domain: C::DOMAIN, body: Arc::new(command), trace, reply: Some(reply) }, true);
+        self.put(
+            Work::Command { domain: C::DOMAIN, body: Arc::new(command), trace, reply: Some(reply) },
+            true,
+        );
     }
 
     /// Sends a command whose answer nobody waits for. Never refused: it is the runtime's own, or an outside answer.
@@ -79,9 +82,12 @@ impl Door {
         by: UserId,
         on_reply: impl FnOnce(Result<Option<DeadLetter>, CommandError>) + Send + 'static,
     ) {
-        let reply: Reply = Box::new(move |answer| {
-            on_reply(answer.map(|any| any.downcast::<Option<DeadLetter>>().map(|letter| *letter).unwrap_or_default()));
-        });
+        let reply: Reply =
+            Box::new(move |answer| {
+                on_reply(answer.map(|any| {
+                    any.downcast::<Option<DeadLetter>>().map(|letter| *letter).unwrap_or_default()
+                }));
+            });
         self.put(Work::Letter { id, order, by, reply: Some(reply) }, false);
     }
 
@@ -100,7 +106,10 @@ impl Door {
                 drop(queue);
                 self.changed.notify_one();
             }
-            (Some(error), Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. }) => {
+            (
+                Some(error),
+                Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. },
+            ) => {
                 drop(queue);
                 reply(Err(error));
             }

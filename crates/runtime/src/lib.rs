@@ -9,6 +9,7 @@ pub mod clock_guard;
 pub mod door;
 pub mod message;
 pub mod ports;
+pub mod progress;
 pub mod registry;
 pub mod system;
 pub mod tail;
@@ -18,6 +19,7 @@ pub mod watch;
 pub mod worker;
 
 pub use door::{CommandError, Door};
+pub use progress::Progress;
 pub use registry::Registry;
 pub use system::{System, SystemParts};
 pub use tail::Tail;

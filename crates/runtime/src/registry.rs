@@ -17,8 +17,14 @@ pub struct Registry {
 impl Registry {
     /// Adds a domain.
     #[must_use]
-    pub fn with(mut self, domain: impl Domain + 'static) -> Self {
-        self.domains.push(Arc::new(domain));
+    pub fn with(self, domain: impl Domain + 'static) -> Self {
+        self.with_shared(Arc::new(domain))
+    }
+
+    /// Adds a domain that is shared already.
+    #[must_use]
+    pub fn with_shared(mut self, domain: Arc<dyn Domain>) -> Self {
+        self.domains.push(domain);
         self
     }
 
@@ -36,7 +42,9 @@ impl Registry {
     /// What a topology is checked against.
     #[must_use]
     pub fn known(&self) -> Known {
-        let steps = |domain: &Arc<dyn Domain>| -> Vec<Step> { domain.participants().iter().map(|p| p.step()).collect() };
+        let steps = |domain: &Arc<dyn Domain>| -> Vec<Step> {
+            domain.participants().iter().map(|p| p.step()).collect()
+        };
         Known { domains: self.domains.iter().map(|domain| (domain.name(), steps(domain))).collect() }
     }
 

@@ -4,6 +4,7 @@ use crate::door::{CommandError, Door};
 use crate::ports::clock::Clock;
 use crate::ports::outside::Outside;
 use crate::ports::store::{Reader, Store, StoreError};
+use crate::progress::Progress;
 use crate::registry::Registry;
 use crate::tail::Tail;
 use crate::turn::Engine;
@@ -71,6 +72,8 @@ pub struct Handle {
     pub reader: Arc<dyn Reader>,
     /// Its log.
     pub tail: Arc<Tail>,
+    /// How far it has followed the others.
+    pub progress: Arc<Progress>,
 }
 
 impl SystemParts {
@@ -91,7 +94,7 @@ impl SystemParts {
             }
             let door = Door::new(&database.name, self.door_capacity);
             stores.push(store);
-            handles.push(Handle { database, door, reader, tail });
+            handles.push(Handle { database, door, reader, tail, progress: Arc::default() });
         }
         let mut homes = BTreeMap::new();
         for (at, handle) in handles.iter().enumerate() {
@@ -101,10 +104,12 @@ impl SystemParts {
         for (handle, store) in handles.iter().zip(stores) {
             let domains = self.registry.of(&handle.database);
             let sources = routing.sources(&handle.database.domains);
-            let mut followed: Vec<usize> = sources.iter().filter_map(|domain| homes.get(domain).copied()).collect();
+            let mut followed: Vec<usize> =
+                sources.iter().filter_map(|domain| homes.get(domain).copied()).collect();
             followed.sort_unstable();
             followed.dedup();
-            let elsewhere = followed.into_iter().filter(|at| handles[*at].database.name != handle.database.name);
+            let elsewhere =
+                followed.into_iter().filter(|at| handles[*at].database.name != handle.database.name);
             let follows = elsewhere.map(|at| Arc::clone(&handles[at].tail)).collect();
             let engine = Engine::new(&handle.database.name, domains, Arc::clone(&routing), (self.ids)());
             workers.push(Worker::new(WorkerParts {
@@ -117,12 +122,16 @@ impl SystemParts {
                 clock: Arc::clone(&self.clock),
                 outside: self.outside.clone(),
                 signals: Arc::clone(&signals),
+                progress: Arc::clone(&handle.progress),
                 config: self.config,
             })?);
         }
         let (topology, clock) = (self.topology, self.clock);
         let threads = Mutex::default();
-        Ok((Arc::new(System { topology, databases: handles, homes, watch, signals, clock, threads }), workers))
+        Ok((
+            Arc::new(System { topology, databases: handles, homes, watch, signals, clock, threads }),
+            workers,
+        ))
     }
 }
 
@@ -278,7 +287,11 @@ impl Signals {
 
     pub(crate) fn clock_jumped(&self, database: &str, ms: i64) {
         self.databases.lock().entry(database.to_owned()).or_default().clock_suspect = true;
-        self.alert(database, "clock_jumped", &format!("the wall clock jumped by {ms} ms; expiry and pruning wait"));
+        self.alert(
+            database,
+            "clock_jumped",
+            &format!("the wall clock jumped by {ms} ms; expiry and pruning wait"),
+        );
     }
 
     /// Raises an alert that is about no order.

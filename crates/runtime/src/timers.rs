@@ -29,11 +29,25 @@ pub struct Timers {
 
 impl Timers {
     /// Sets a timer `wait` from `elapsed` (monotonic).
-    pub fn set(&mut self, elapsed: Duration, wait: Duration, at: Timestamp, domain: DomainName, table: &'static Table, key: Key) {
+    pub fn set(
+        &mut self,
+        elapsed: Duration,
+        wait: Duration,
+        at: Timestamp,
+        domain: DomainName,
+        table: &'static Table,
+        key: Key,
+    ) {
         if !self.tables.iter().any(|known| known.name == table.name) {
             self.tables.push(table);
         }
-        self.heap.push(Reverse(Timer { due: elapsed.saturating_add(wait), at, domain, table: table.name, key }));
+        self.heap.push(Reverse(Timer {
+            due: elapsed.saturating_add(wait),
+            at,
+            domain,
+            table: table.name,
+            key,
+        }));
     }
 
     /// When the next one falls due, on the monotonic clock.

@@ -83,7 +83,12 @@ struct Batch<'w> {
 
 impl Engine {
     /// The engine of database `name`, which holds `domains`.
-    pub fn new(name: &str, domains: Vec<Arc<dyn Domain>>, routing: Arc<Routing>, ids: Box<dyn Ids + Send>) -> Self {
+    pub fn new(
+        name: &str,
+        domains: Vec<Arc<dyn Domain>>,
+        routing: Arc<Routing>,
+        ids: Box<dyn Ids + Send>,
+    ) -> Self {
         let homes = domains.iter().enumerate().map(|(at, domain)| (domain.name(), at)).collect();
         let mut steps = FxHashMap::default();
         for (at, domain) in domains.iter().enumerate() {
@@ -142,7 +147,10 @@ impl Engine {
         while !items.is_empty() {
             batch.turn.rounds += 1;
             if batch.turn.rounds > MOST_ROUNDS {
-                return Err(StoreError::Unusable(format!("{}: a batch went round more than {MOST_ROUNDS} times", self.name)));
+                return Err(StoreError::Unusable(format!(
+                    "{}: a batch went round more than {MOST_ROUNDS} times",
+                    self.name
+                )));
             }
             let items_now = match set_aside {
                 Some(error) => batch.set_aside(items, error),
@@ -223,7 +231,12 @@ impl Engine {
     }
 
     fn keys(&self, item: &Item<'_>, keys: &mut Keys) -> Result<(), kernel::DecideError> {
-        let parts = item::Parts { domains: &self.domains, homes: &self.homes, steps: &self.steps, horizon: self.horizon };
+        let parts = item::Parts {
+            domains: &self.domains,
+            homes: &self.homes,
+            steps: &self.steps,
+            horizon: self.horizon,
+        };
         item::keys(&parts, item, keys)
     }
 
@@ -232,8 +245,9 @@ impl Engine {
         let writes = state.into_writes();
         let mut rows = Vec::with_capacity(log.len());
         for entry in &log {
-            let body = serde_json::to_string(entry)
-                .map_err(|error| StoreError::Rejected(format!("log row of {} cannot be written: {error}", entry.key)))?;
+            let body = serde_json::to_string(entry).map_err(|error| {
+                StoreError::Rejected(format!("log row of {} cannot be written: {error}", entry.key))
+            })?;
             rows.push(LogRow { key: entry.key, at: now, body: body.into() });
         }
         let first = store.commit(&writes, &rows)?;
@@ -261,7 +275,11 @@ impl Engine {
         for (origin, work) in work.iter().enumerate() {
             match work {
                 Work::Command { domain, body, trace, .. } => {
-                    items.push(Item { origin, trace: *trace, what: What::Command { domain: domain.clone(), body: body.as_ref() } });
+                    items.push(Item {
+                        origin,
+                        trace: *trace,
+                        what: What::Command { domain: domain.clone(), body: body.as_ref() },
+                    });
                 }
                 Work::Delivery(delivery) => {
                     for message in Message::of_entry(&delivery.entry) {
@@ -287,7 +305,9 @@ impl Engine {
     pub fn concerns(&self, entry: &Entry) -> bool {
         entry.events.iter().any(|event| {
             let mut roles = self.routing.roles(&event.said, entry.plan.as_deref());
-            roles.any(|role| self.routing.addressee(&role).is_some_and(|domain| self.homes.contains_key(domain)))
+            roles.any(|role| {
+                self.routing.addressee(&role).is_some_and(|domain| self.homes.contains_key(domain))
+            })
         })
     }
 
@@ -312,10 +332,23 @@ impl<'w> Batch<'w> {
     }
 
     /// Something was said: into the log row of its key, and to the neighbours in the next round.
-    fn say(&mut self, speech: Speech, origin: usize, routing: &Routing, homes: &FxHashMap<DomainName, usize>) {
+    fn say(
+        &mut self,
+        speech: Speech,
+        origin: usize,
+        routing: &Routing,
+        homes: &FxHashMap<DomainName, usize>,
+    ) {
         let Speech { by, key, trace, plan, said } = speech;
         let at = *self.log_index.entry(key).or_insert_with(|| {
-            self.log.push(Entry { v: Entry::VERSION, key, at: self.now, trace, plan: None, events: Vec::new() });
+            self.log.push(Entry {
+                v: Entry::VERSION,
+                key,
+                at: self.now,
+                trace,
+                plan: None,
+                events: Vec::new(),
+            });
             self.log.len() - 1
         });
         let entry = &mut self.log[at];
@@ -344,7 +377,11 @@ fn local_items<'w>(
     let roles = routing.roles(&message.said, message.plan.as_deref());
     let local = roles.filter(|role| routing.addressee(role).is_some_and(|domain| homes.contains_key(domain)));
     local
-        .map(|role| Item { origin, trace: message.trace, what: What::Message { role, message: Arc::clone(&message) } })
+        .map(|role| Item {
+            origin,
+            trace: message.trace,
+            what: What::Message { role, message: Arc::clone(&message) },
+        })
         .collect()
 }
 

@@ -24,11 +24,6 @@ impl Watch {
         self.watchers.lock().entry(key).or_default().push(watcher);
     }
 
-    /// Forgets watchers of `key` whose owners are gone; `gone` is asked by calling them with nothing new.
-    pub fn forget(&self, key: Uuid) {
-        self.watchers.lock().remove(&key);
-    }
-
     /// How many keys are watched.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -7,6 +7,7 @@ use crate::message::{Delivery, Work};
 use crate::ports::clock::Clock;
 use crate::ports::outside::Outside;
 use crate::ports::store::{Compare, Cursor, Epoch, Position, Query, Reader, Store, StoreError};
+use crate::progress::Progress;
 use crate::system::Signals;
 use crate::tail::Tail;
 use crate::timers::Timers;
@@ -64,6 +65,7 @@ pub struct Worker {
     clock: Arc<dyn Clock>,
     outside: BTreeMap<DomainName, Arc<dyn Outside>>,
     signals: Arc<Signals>,
+    progress: Arc<Progress>,
     reader: Arc<dyn Reader>,
     config: WorkerConfig,
     guard: ClockGuard,
@@ -105,6 +107,8 @@ pub struct WorkerParts {
     pub outside: BTreeMap<DomainName, Arc<dyn Outside>>,
     /// Where counts and alerts go.
     pub signals: Arc<Signals>,
+    /// Where its progress through other logs is shown.
+    pub progress: Arc<Progress>,
     /// Settings.
     pub config: WorkerConfig,
 }
@@ -145,6 +149,7 @@ impl Worker {
             clock: parts.clock,
             outside: parts.outside,
             signals: parts.signals,
+            progress: parts.progress,
             reader: parts.reader,
             config: parts.config,
             guard: ClockGuard::default(),
@@ -178,6 +183,7 @@ impl Worker {
     pub fn step(&mut self) -> Stepped {
         let elapsed = self.clock.elapsed();
         if self.pending.is_empty() {
+            self.show_progress();
             if elapsed >= self.rearm_at
                 && let Err(error) = self.rearm()
             {
@@ -206,7 +212,12 @@ impl Worker {
             for (position, entry) in source.tail.after(source.taken, room)? {
                 source.taken = position;
                 if self.engine.concerns(&entry) {
-                    let delivery = Delivery { source: SmolStr::new(source.tail.name()), epoch: source.epoch, position, entry };
+                    let delivery = Delivery {
+                        source: SmolStr::new(source.tail.name()),
+                        epoch: source.epoch,
+                        position,
+                        entry,
+                    };
                     work.push(Work::Delivery(delivery));
                 }
             }
@@ -219,6 +230,13 @@ impl Worker {
         Ok(work)
     }
 
+    /// Nothing is pending, so everything taken in is committed.
+    fn show_progress(&self) {
+        for source in &self.sources {
+            self.progress.reached(source.tail.name(), source.taken);
+        }
+    }
+
     fn idle(&mut self, elapsed: Duration) -> Stepped {
         let behind = self.sources.iter().any(|source| source.taken < source.tail.head().1);
         if behind || self.door.depth() > 0 {
@@ -229,7 +247,10 @@ impl Worker {
             self.save_cursors();
         }
         let unsaved = self.sources.iter().any(|source| source.saved < source.taken);
-        let next = [Some(self.rearm_at), self.timers.next(), unsaved.then_some(self.save_at)].into_iter().flatten().min();
+        let next = [Some(self.rearm_at), self.timers.next(), unsaved.then_some(self.save_at)]
+            .into_iter()
+            .flatten()
+            .min();
         Stepped::Idle(next.map(|at| at.saturating_sub(elapsed).max(Duration::from_millis(1))))
     }
 
@@ -250,7 +271,9 @@ impl Worker {
         writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         match self.store.begin().and_then(|()| self.store.commit(&writes, &[])) {
             Ok(_) => self.sources.iter_mut().for_each(|source| source.saved = source.taken),
-            Err(error) => tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later"),
+            Err(error) => {
+                tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later")
+            }
         }
     }
 
@@ -262,7 +285,12 @@ impl Worker {
         match self.engine.turn(self.store.as_mut(), &work, now, None) {
             Ok(turn) => {
                 self.failures = 0;
-                self.signals.batch(&self.name, work.len(), turn.rounds, self.clock.elapsed().saturating_sub(begun));
+                self.signals.batch(
+                    &self.name,
+                    work.len(),
+                    turn.rounds,
+                    self.clock.elapsed().saturating_sub(begun),
+                );
                 self.finish(work, turn);
                 Stepped::Worked
             }
@@ -289,7 +317,11 @@ impl Worker {
             Ok(turn) => self.finish(work, turn),
             Err(again) => {
                 // Not even the letter can be written. It stays where it came from: the log, or the caller who gets an error.
-                self.signals.alert(&self.name, "undecidable", &format!("a rejected message could not be set aside: {again}"));
+                self.signals.alert(
+                    &self.name,
+                    "undecidable",
+                    &format!("a rejected message could not be set aside: {again}"),
+                );
                 answer_all(work, &CommandError::Fault(again.to_string()));
             }
         }
@@ -317,7 +349,9 @@ impl Worker {
     fn finish(&mut self, work: Vec<Work>, turn: Turn) {
         if turn.committed {
             for delivery in work.iter().filter_map(Work::delivery) {
-                if let Some(source) = self.sources.iter_mut().find(|source| source.tail.name() == delivery.source) {
+                if let Some(source) =
+                    self.sources.iter_mut().find(|source| source.tail.name() == delivery.source)
+                {
                     source.saved = source.saved.max(delivery.position);
                 }
             }
@@ -326,7 +360,11 @@ impl Worker {
         let mut replies: BTreeMap<usize, _> = turn.replies.into_iter().collect();
         for (index, work) in work.into_iter().enumerate() {
             if let Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. } = work {
-                reply(replies.remove(&index).ok_or_else(|| CommandError::Fault("the decider failed".to_owned())));
+                reply(
+                    replies
+                        .remove(&index)
+                        .ok_or_else(|| CommandError::Fault("the decider failed".to_owned())),
+                );
             }
         }
         let (elapsed, now) = (self.clock.elapsed(), self.clock.now());
@@ -336,7 +374,11 @@ impl Worker {
         for call in turn.calls {
             match self.outside.get(&call.by) {
                 Some(outside) => outside.start(call.request, Arc::clone(&self.door)),
-                None => self.signals.alert(&self.name, "no_adapter", &format!("{} has no adapter for its calls", call.by)),
+                None => self.signals.alert(
+                    &self.name,
+                    "no_adapter",
+                    &format!("{} has no adapter for its calls", call.by),
+                ),
             }
         }
         for alert in turn.alerts {
@@ -359,7 +401,8 @@ impl Worker {
         for domain in self.engine.domains() {
             for due in domain.due() {
                 let Some(column) = due.table.column(due.column) else { continue };
-                let query = Query::of(due.table, u32::MAX).filter(due.column, Compare::AtMost, Value::Int(until.0));
+                let query =
+                    Query::of(due.table, u32::MAX).filter(due.column, Compare::AtMost, Value::Int(until.0));
                 for row in self.reader.query(&query.sort(due.column, false))? {
                     let Some(Value::Int(at)) = row.get(column) else { continue };
                     let key = Key::of_row(due.table, &row);
@@ -395,7 +438,10 @@ impl Source {
 fn open_source(consumer: &str, tail: Arc<Tail>, reader: &dyn Reader) -> Result<Source, StoreError> {
     let key = Key::from((SmolStr::new(tail.name()),));
     let row = reader.load(Cursor::TABLE, std::slice::from_ref(&key))?.into_iter().next();
-    let cursor = row.map(|row| Cursor::from_row(&row)).transpose().map_err(|e| StoreError::Unusable(format!("cursors: {e}")))?;
+    let cursor = row
+        .map(|row| Cursor::from_row(&row))
+        .transpose()
+        .map_err(|e| StoreError::Unusable(format!("cursors: {e}")))?;
     let (epoch, head) = tail.head();
     let at = match cursor {
         None => Position(0),

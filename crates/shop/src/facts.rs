@@ -1,6 +1,6 @@
 //! The facts of a quote, each from its owner. Asked for many orders at once: one load per table and batch.
 
-use coupon::{Coupon, UserCoupon};
+use coupon::UserCoupon;
 use kernel::ids::{ProductId, UserCouponId, UserId};
 use kernel::{Key, Money, Record, Said, Timestamp};
 use order::quote::ProductFact;
@@ -42,7 +42,11 @@ pub trait Facts: Send + Sync {
     ///
     /// # Errors
     /// If their owner cannot be asked.
-    fn discounts(&self, asks: &BTreeSet<CouponAsk>, now: Timestamp) -> Result<BTreeMap<CouponAsk, Money>, StoreError>;
+    fn discounts(
+        &self,
+        asks: &BTreeSet<CouponAsk>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<CouponAsk, Money>, StoreError>;
 
     /// Point balances; users without one are absent.
     ///
@@ -80,13 +84,17 @@ impl Facts for LocalFacts {
         if missing.is_empty() {
             return Ok(known);
         }
-        let found: BTreeMap<ProductId, ProductFact> = load::<Product>(self.product.as_ref(), missing.iter().map(|id| (*id,)))?
-            .into_iter()
-            .map(|product| {
-                let active = product.status == ProductStatus::Active;
-                (product.id, ProductFact { sku: product.sku, name: product.name, price: product.price, active })
-            })
-            .collect();
+        let found: BTreeMap<ProductId, ProductFact> =
+            load::<Product>(self.product.as_ref(), missing.iter().map(|id| (*id,)))?
+                .into_iter()
+                .map(|product| {
+                    let active = product.status == ProductStatus::Active;
+                    (
+                        product.id,
+                        ProductFact { sku: product.sku, name: product.name, price: product.price, active },
+                    )
+                })
+                .collect();
         self.catalogue.put(&found, generation);
         known.extend(found);
         Ok(known)
@@ -97,15 +105,16 @@ impl Facts for LocalFacts {
         Ok(users.into_iter().map(|user| (user.id, user.status == UserStatus::Active)).collect())
     }
 
-    fn discounts(&self, asks: &BTreeSet<CouponAsk>, now: Timestamp) -> Result<BTreeMap<CouponAsk, Money>, StoreError> {
+    fn discounts(
+        &self,
+        asks: &BTreeSet<CouponAsk>,
+        now: Timestamp,
+    ) -> Result<BTreeMap<CouponAsk, Money>, StoreError> {
         let issued = load::<UserCoupon>(self.coupon.as_ref(), asks.iter().map(|ask| (ask.user_coupon_id,)))?;
-        let issued: BTreeMap<UserCouponId, UserCoupon> = issued.into_iter().map(|one| (one.id, one)).collect();
-        let campaigns = load::<Coupon>(self.coupon.as_ref(), issued.values().map(|one| (one.coupon_id,)))?;
-        let campaigns: BTreeMap<_, Coupon> = campaigns.into_iter().map(|one| (one.id, one)).collect();
-        let discount = |ask: &CouponAsk| {
-            let one = issued.get(&ask.user_coupon_id);
-            coupon::discount_for(one, one.and_then(|one| campaigns.get(&one.coupon_id)), ask.user, ask.total, now)
-        };
+        let issued: BTreeMap<UserCouponId, UserCoupon> =
+            issued.into_iter().map(|one| (one.id, one)).collect();
+        let discount =
+            |ask: &CouponAsk| coupon::discount_for(issued.get(&ask.user_coupon_id), ask.user, ask.total, now);
         Ok(asks.iter().filter_map(|ask| discount(ask).map(|discount| (*ask, discount))).collect())
     }
 
@@ -119,7 +128,10 @@ impl Facts for LocalFacts {
 ///
 /// # Errors
 /// If the store cannot be read, or a row does not read.
-pub fn load<R: Record>(reader: &dyn Reader, keys: impl IntoIterator<Item = impl Into<Key>>) -> Result<Vec<R>, StoreError> {
+pub fn load<R: Record>(
+    reader: &dyn Reader,
+    keys: impl IntoIterator<Item = impl Into<Key>>,
+) -> Result<Vec<R>, StoreError> {
     let mut keys: Vec<Key> = keys.into_iter().map(Into::into).collect();
     if keys.is_empty() {
         return Ok(Vec::new());

@@ -1,4 +1,14 @@
 //! The domains as one shop: which there are, the quote over their facts, and the facade that doors and tools use.
+//!
+//! This is the only crate that knows all domains. An application adds a participant with [`Domains::with`]: one crate, one line,
+//! one topology.
 
+pub mod domains;
 pub mod facts;
 pub mod quoter;
+mod settle;
+mod shop;
+
+pub use domains::{Domains, Policies};
+pub use settle::Settled;
+pub use shop::{Shop, ShopError};

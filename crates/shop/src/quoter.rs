@@ -7,7 +7,7 @@ use kernel::error::Refused;
 use kernel::ids::{OrderId, ProductId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::{Currency, Money, Plan, Step, Trace};
-use order::quote::{self, Payment, PayerFacts, Points, Quoted};
+use order::quote::{self, PayerFacts, Payment, Points, Quoted};
 use order::{Born, KeyHash, Order, OrderKey, PayOrder, PlaceOrder, Quote};
 use parking_lot::{Condvar, Mutex};
 use runtime::ports::clock::Clock;
@@ -186,7 +186,10 @@ impl Quoter {
 
     /// Everything that the owners are asked for this batch: a call per owner, however many orders wait.
     fn gather(&self, batch: &[Waiting]) -> Result<Known, StoreError> {
-        let keys = load::<OrderKey>(self.orders.as_ref(), batch.iter().map(|waiting| (Arc::clone(&waiting.key.key),)))?;
+        let keys = load::<OrderKey>(
+            self.orders.as_ref(),
+            batch.iter().map(|waiting| (Arc::clone(&waiting.key.key),)),
+        )?;
         let mut known = Known { keys: keys.into_iter().map(|key| key.hash).collect(), ..Known::default() };
         let fresh = || batch.iter().filter(|waiting| !known.keys.contains(&waiting.key.key));
         let mut products = BTreeSet::new();
@@ -212,8 +215,10 @@ impl Quoter {
         known.products = self.facts.products(&products)?;
         known.users = self.facts.users(&users)?;
         known.balances = self.facts.balances(&balances)?;
-        let asks: BTreeSet<CouponAsk> = fresh().filter_map(|waiting| self.coupon_ask(&waiting.ask, &known)).collect();
-        known.discounts = if asks.is_empty() { BTreeMap::new() } else { self.facts.discounts(&asks, self.clock.now())? };
+        let asks: BTreeSet<CouponAsk> =
+            fresh().filter_map(|waiting| self.coupon_ask(&waiting.ask, &known)).collect();
+        known.discounts =
+            if asks.is_empty() { BTreeMap::new() } else { self.facts.discounts(&asks, self.clock.now())? };
         Ok(known)
     }
 
@@ -242,7 +247,10 @@ impl Quoter {
                     let detail = format!("the order is {}", order.status);
                     return Err(Refused::conflict("ORDER_NOT_PAYABLE", detail));
                 }
-                order.plan().map(|plan| plan.as_ref().clone()).map_err(|_| Refused::not_found("readable order"))
+                order
+                    .plan()
+                    .map(|plan| plan.as_ref().clone())
+                    .map_err(|_| Refused::not_found("readable order"))
             }
         }
     }
@@ -266,7 +274,9 @@ impl Quoter {
             (Ok(plan), Ask::Place { payment: None, .. }) => {
                 self.door.send(PlaceOrder { quote: Quote::Draft(Box::new(plan)), key }, trace, reply);
             }
-            (Ok(plan), Ask::Place { user, payment: Some(payment), .. }) => match self.freeze(plan, user, &payment, known) {
+            (Ok(plan), Ask::Place { user, payment: Some(payment), .. }) => match self
+                .freeze(plan, user, &payment, known)
+            {
                 Ok(quoted) => self.door.send(PlaceOrder { quote: Quote::Quoted(quoted), key }, trace, reply),
                 Err(refused) => reply(Ok(Err(refused))),
             },
@@ -278,7 +288,11 @@ impl Quoter {
     }
 
     fn freeze(&self, plan: Plan, user: UserId, payment: &Payment, known: &Known) -> Result<Quoted, Refused> {
-        let ask = payment.user_coupon_id.map(|user_coupon_id| CouponAsk { user_coupon_id, user, total: plan.total });
+        let ask = payment.user_coupon_id.map(|user_coupon_id| CouponAsk {
+            user_coupon_id,
+            user,
+            total: plan.total,
+        });
         let facts = PayerFacts {
             active: Some(known.users.get(&user).copied().unwrap_or(false)),
             discount: ask.map(|ask| known.discounts.get(&ask).copied()),

@@ -1,8 +1,8 @@
 //! What could not be decided: set aside as a dead letter in the same transaction, with the cursor, so that one bad message
 //! never fails its neighbours and is never lost.
 
-use super::item::{BELOW_HORIZON, Item, What};
 use super::Batch;
+use super::item::{BELOW_HORIZON, Item, What};
 use crate::message::{SetAside, StoredRole};
 use crate::ports::store::{Intent, Store, StoreError};
 use kernel::domain::{Alert, Speech};
@@ -78,12 +78,17 @@ impl Failure {
 }
 
 /// Writes a dead letter for each failed message, and an alert for each failure.
-pub(super) fn write_letters(store: &mut dyn Store, batch: &mut Batch<'_>, routing: &Routing) -> Result<(), StoreError> {
+pub(super) fn write_letters(
+    store: &mut dyn Store,
+    batch: &mut Batch<'_>,
+    routing: &Routing,
+) -> Result<(), StoreError> {
     if batch.failures.is_empty() {
         return Ok(());
     }
     let failures = std::mem::take(&mut batch.failures);
-    let mut keys: Vec<Key> = failures.iter().filter_map(|f| f.aside.as_ref().map(|aside| (f.letter_id(aside),).into())).collect();
+    let mut keys: Vec<Key> =
+        failures.iter().filter_map(|f| f.aside.as_ref().map(|aside| (f.letter_id(aside),).into())).collect();
     keys.sort_unstable();
     keys.dedup();
     for row in store.load(DeadLetter::TABLE, &keys, Intent::Claim)? {
@@ -104,7 +109,12 @@ pub(super) fn write_letters(store: &mut dyn Store, batch: &mut Batch<'_>, routin
     Ok(())
 }
 
-fn letter(failure: &Failure, aside: &SetAside, batch: &Batch<'_>, routing: &Routing) -> Result<DeadLetter, StoreError> {
+fn letter(
+    failure: &Failure,
+    aside: &SetAside,
+    batch: &Batch<'_>,
+    routing: &Routing,
+) -> Result<DeadLetter, StoreError> {
     let id = failure.letter_id(aside);
     let known: Option<DeadLetter> =
         batch.state.get((id,)).map_err(|error| StoreError::Unusable(format!("dead letters: {error}")))?;

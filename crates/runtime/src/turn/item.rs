@@ -6,8 +6,8 @@ use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::participation::{self, Inbox, InboxState};
 use kernel::routing::Role;
 use kernel::{
-    Cx, DecideError, Domain, DomainName, Heard, Input, Key, Keys, Participant, Plan, Said, Step, Table, Timestamp, Trace,
-    WorkingSet,
+    Cx, DecideError, Domain, DomainName, Heard, Input, Key, Keys, Participant, Plan, Said, Step, Table,
+    Timestamp, Trace, WorkingSet,
 };
 use rustc_hash::FxHashMap;
 use std::any::Any;
@@ -23,14 +23,35 @@ pub(super) struct Item<'w> {
 }
 
 pub(super) enum What<'w> {
-    Command { domain: DomainName, body: &'w (dyn Any + Send + Sync) },
-    Due { domain: DomainName, table: &'static Table, key: &'w Key, at: Timestamp },
-    Message { role: Role, message: Arc<Message> },
-    Letter { id: LetterId, order: &'w LetterOrder, by: UserId },
+    Command {
+        domain: DomainName,
+        body: &'w (dyn Any + Send + Sync),
+    },
+    Due {
+        domain: DomainName,
+        table: &'static Table,
+        key: &'w Key,
+        at: Timestamp,
+    },
+    Message {
+        role: Role,
+        message: Arc<Message>,
+    },
+    Letter {
+        id: LetterId,
+        order: &'w LetterOrder,
+        by: UserId,
+    },
     /// A letter that its own domain handles.
-    Handled { letter: Box<DeadLetter>, redrive: bool },
+    Handled {
+        letter: Box<DeadLetter>,
+        redrive: bool,
+    },
     /// A compensation that an operator declares done.
-    Declared { step: Step, message: Arc<Message> },
+    Declared {
+        step: Step,
+        message: Arc<Message>,
+    },
 }
 
 /// The engine's parts that deciding needs.
@@ -43,7 +64,10 @@ pub(super) struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     fn domain(&self, name: &DomainName) -> Result<&'a dyn Domain, DecideError> {
-        let home = self.homes.get(name).ok_or_else(|| DecideError::Impossible(format!("domain `{name}` is not in this database")))?;
+        let home = self
+            .homes
+            .get(name)
+            .ok_or_else(|| DecideError::Impossible(format!("domain `{name}` is not in this database")))?;
         Ok(self.domains[*home].as_ref())
     }
 
@@ -94,7 +118,9 @@ pub(super) fn keys(parts: &Parts<'_>, item: &Item<'_>, keys: &mut Keys) -> Resul
             keys.want::<DeadLetter>((*id,));
             Ok(())
         }
-        What::Handled { letter, redrive } => parts.domain(&letter.domain)?.keys(&handled(letter, *redrive), keys),
+        What::Handled { letter, redrive } => {
+            parts.domain(&letter.domain)?.keys(&handled(letter, *redrive), keys)
+        }
         What::Declared { step, message } => {
             keys.want::<Inbox>((message.heard().need_plan()?.saga, step.clone()));
             Ok(())
@@ -158,7 +184,8 @@ fn decide_message(
                 .iter()
                 .map(|step| parts.participant(step).map(|(domain, participant)| (domain.name(), participant)))
                 .collect::<Result<_, _>>()?;
-            let group: Vec<(&DomainName, &dyn Participant)> = found.iter().map(|(name, p)| (name, *p)).collect();
+            let group: Vec<(&DomainName, &dyn Participant)> =
+                found.iter().map(|(name, p)| (name, *p)).collect();
             participation::act(&group, heard, state, cx)
         }
         Role::Compensate(step) => {
@@ -180,7 +207,8 @@ fn is_still_due(
 ) -> Result<bool, DecideError> {
     let Some(row) = state.raw(table, key)? else { return Ok(false) };
     let due = domain.due();
-    let mut columns = due.iter().filter(|due| due.table.name == table.name).filter_map(|due| table.column(due.column));
+    let mut columns =
+        due.iter().filter(|due| due.table.name == table.name).filter_map(|due| table.column(due.column));
     Ok(columns.any(|column| row.get(column) == Some(&kernel::Value::Int(at.0))))
 }
 

@@ -1,0 +1,55 @@
+//! Composition: a topology's databases, the domains placed in them, and the adapters of their outside calls, as one shop.
+
+use crate::databases::{self, Storage};
+use kernel::DomainName;
+use kernel::ids::Ids;
+use runtime::adapters::V7Ids;
+use runtime::ports::clock::Clock;
+use runtime::ports::outside::Outside;
+use runtime::{SystemParts, Worker, WorkerConfig};
+use shop::{Domains, Shop};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What a shop is made of.
+pub struct Setup<'a> {
+    /// The text of the topology file.
+    pub topology: &'a str,
+    /// The domains: the built-in ones, and what an application adds.
+    pub domains: Domains,
+    /// Where the databases are.
+    pub storage: Storage<'a>,
+    /// Who performs which domain's outside calls.
+    pub outside: BTreeMap<DomainName, Arc<dyn Outside>>,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Settings of the loops.
+    pub config: WorkerConfig,
+}
+
+/// Most commands that wait at one database.
+const DOOR_CAPACITY: usize = 20_000;
+
+/// Puts a shop together: [`Shop::start`] runs it on threads; a simulator steps its workers itself.
+///
+/// # Errors
+/// If the topology is wrong, or a database cannot be opened or belongs to another one.
+pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
+    let (topology, registry) = setup.domains.place(setup.topology)?;
+    let opened = databases::open(&setup.storage, &topology, &registry)?;
+    let clock = Arc::clone(&setup.clock);
+    let ids = move || Box::new(V7Ids::new(Arc::clone(&clock), 0)) as Box<dyn Ids + Send>;
+    let parts = SystemParts {
+        registry: registry.clone(),
+        topology,
+        opened,
+        clock: setup.clock,
+        ids: Box::new(ids),
+        outside: setup.outside,
+        config: setup.config,
+        door_capacity: DOOR_CAPACITY,
+    };
+    let (system, workers) = parts.assemble()?;
+    let shop = Shop::new(system, registry, &setup.domains)?;
+    Ok((shop, workers))
+}

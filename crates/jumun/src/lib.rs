@@ -1,0 +1,12 @@
+//! Jumun: an order-and-payment backend that keeps stock, coupons, points and payment honest however a shop is split.
+//!
+//! This crate puts the parts together: as the one binary `jumun`, and as a library for applications that add participants of
+//! their own (see `docs/adding-a-participant.md`).
+
+pub mod compose;
+pub mod databases;
+pub mod folder;
+pub mod outside;
+pub mod topologies;
+
+pub use compose::{Setup, compose};

@@ -1,0 +1,128 @@
+//! Deliveries to the data platform: into a file by default, or signed over HTTP.
+
+use data_platform::{DeliveryCall, DeliveryOutcome};
+use pg::webhook::StandardWebhook;
+use runtime::Door;
+use runtime::ports::clock::Clock;
+use runtime::ports::outside::Outside;
+use std::any::Any;
+use std::fs::{File, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::thread::JoinHandle;
+
+type Job = (DeliveryCall, Arc<Door>);
+
+/// Appends deliveries to a file, a JSON document a line. What waits together is synced together.
+pub struct FileSink {
+    jobs: Option<Sender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl FileSink {
+    /// A sink that appends to the file at `path`.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn open(path: &Path) -> std::io::Result<Self> {
+        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        let (sender, receiver) = channel();
+        let thread = std::thread::Builder::new()
+            .name("deliveries".to_owned())
+            .spawn(move || write_all(&receiver, file))?;
+        Ok(Self { jobs: Some(sender), thread: Some(thread) })
+    }
+}
+
+impl Drop for FileSink {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic there was logged; what was not answered is sent again after the next start.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Outside for FileSink {
+    fn start(&self, request: Arc<dyn Any + Send + Sync>, door: Arc<Door>) {
+        if let (Some(call), Some(jobs)) = (request.downcast_ref::<DeliveryCall>(), &self.jobs) {
+            // If the thread is gone, the answer is lost: the delivery falls due and is sent again.
+            let _ = jobs.send((call.clone(), door));
+        }
+    }
+}
+
+fn write_all(jobs: &Receiver<Job>, mut file: File) {
+    while let Ok(first) = jobs.recv() {
+        let batch: Vec<Job> = std::iter::once(first).chain(jobs.try_iter()).collect();
+        let mut lines = String::new();
+        for (call, _) in &batch {
+            lines.push_str(&call.body);
+            lines.push('\n');
+        }
+        let outcome = match file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()) {
+            Ok(()) => DeliveryOutcome::Taken,
+            Err(error) => DeliveryOutcome::Failed { detail: format!("file: {error}"), retry: true },
+        };
+        for (call, door) in batch {
+            door.tell(call.answer(outcome.clone()), call.trace);
+        }
+    }
+}
+
+/// Posts deliveries as Standard Webhooks.
+pub struct HttpSink {
+    client: reqwest::Client,
+    url: String,
+    webhook: Arc<StandardWebhook>,
+    clock: Arc<dyn Clock>,
+    runtime: tokio::runtime::Handle,
+}
+
+impl HttpSink {
+    /// A sink that posts to `url`, signed by `webhook`.
+    #[must_use]
+    pub fn new(
+        client: reqwest::Client,
+        url: &str,
+        webhook: StandardWebhook,
+        clock: Arc<dyn Clock>,
+        runtime: tokio::runtime::Handle,
+    ) -> Self {
+        Self { client, url: url.to_owned(), webhook: Arc::new(webhook), clock, runtime }
+    }
+}
+
+impl Outside for HttpSink {
+    fn start(&self, request: Arc<dyn Any + Send + Sync>, door: Arc<Door>) {
+        let Some(call) = request.downcast_ref::<DeliveryCall>().cloned() else { return };
+        let seconds = self.clock.now().0.div_euclid(1_000);
+        let signature = self.webhook.sign(&call.webhook_id, seconds, call.body.as_bytes());
+        let post = self
+            .client
+            .post(&self.url)
+            .header("content-type", "application/json")
+            .header("webhook-id", call.webhook_id.as_str())
+            .header("webhook-timestamp", seconds.to_string())
+            .header("webhook-signature", signature)
+            .header("traceparent", call.trace.to_string())
+            .body(call.body.to_string());
+        self.runtime.spawn(async move {
+            let outcome = match post.send().await {
+                Ok(answer) if answer.status().is_success() => DeliveryOutcome::Taken,
+                Ok(answer) if answer.status().as_u16() == 410 => DeliveryOutcome::Disabled,
+                Ok(answer) => {
+                    DeliveryOutcome::Failed { detail: format!("status {}", answer.status()), retry: true }
+                }
+                // Without the URL: it may carry a secret.
+                Err(error) => {
+                    DeliveryOutcome::Failed { detail: error.without_url().to_string(), retry: true }
+                }
+            };
+            door.tell(call.answer(outcome), call.trace);
+        });
+    }
+}

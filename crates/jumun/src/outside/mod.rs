@@ -1,0 +1,4 @@
+//! Adapters for calls that leave the databases.
+
+pub mod delivery;
+pub mod pg;

@@ -1,0 +1,115 @@
+//! Which domains there are, and how they are set.
+
+use data_platform::{DataPlatform, DeliveryPolicy};
+use kernel::topology::{Topology, TopologyError};
+use kernel::{Currency, Domain, Plan, Step};
+use order::OrderPolicy;
+use payment::{Payment, PaymentPolicy};
+use runtime::Registry;
+
+/// How the built-in domains are set.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    /// The currency of every amount.
+    pub currency: Currency,
+    /// Orders: deadlines, expiry, cancellation.
+    pub order: OrderPolicy,
+    /// Payments: the PG's times and budgets.
+    pub payment: PaymentPolicy,
+    /// Deliveries to the data platform.
+    pub delivery: DeliveryPolicy,
+}
+
+impl Policies {
+    /// The defaults, in `currency`, with the PG called `pg`.
+    #[must_use]
+    pub fn new(currency: Currency, pg: &str) -> Self {
+        Self {
+            currency,
+            order: OrderPolicy::default(),
+            payment: PaymentPolicy::new(pg, currency),
+            delivery: DeliveryPolicy::default(),
+        }
+    }
+}
+
+/// The domains of a deployment under construction: the built-in ones, and what an application adds.
+pub struct Domains {
+    policies: Policies,
+    added: Registry,
+}
+
+impl Domains {
+    /// The built-in domains.
+    #[must_use]
+    pub fn new(policies: Policies) -> Self {
+        Self { policies, added: Registry::default() }
+    }
+
+    /// And one more: a participant of an application's own.
+    #[must_use]
+    pub fn with(mut self, domain: impl Domain + 'static) -> Self {
+        self.added = self.added.with(domain);
+        self
+    }
+
+    /// The currency.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.policies.currency
+    }
+
+    /// How the built-in domains are set.
+    #[must_use]
+    pub fn policies(&self) -> &Policies {
+        &self.policies
+    }
+
+    /// Reads a topology file for these domains, and the registry that runs it.
+    ///
+    /// # Errors
+    /// The file's first fault, with its line.
+    pub fn place(&self, file: &str) -> Result<(Topology, Registry), TopologyError> {
+        // A topology is checked against the domains' names and steps, which no setting changes.
+        let known = self.registry("", kernel::judge::Coordination::Announce).known();
+        let topology = Topology::parse(file, &known)?;
+        let registry = self.registry(&topology.name, topology.coordination);
+        Ok((topology, registry))
+    }
+
+    /// Every domain, one line each.
+    fn registry(&self, topology: &str, coordination: kernel::judge::Coordination) -> Registry {
+        let policies = self.policies.clone();
+        let registry = Registry::default()
+            .with(user::Users)
+            .with(product::Products)
+            .with(point::Point)
+            .with(coupon::Coupons)
+            .with(order::OrderDomain::new(OrderPolicy { coordination, ..policies.order }, topology))
+            .with(Payment::new(policies.payment))
+            .with(ranking::Ranking::default())
+            .with(DataPlatform::new(policies.delivery))
+            .with(read_model::ReadModel::new(topology));
+        self.added.iter().cloned().fold(registry, Registry::with_shared)
+    }
+}
+
+/// Which steps a plan with these contents needs, in the topology's order.
+pub fn steps_of(
+    topology: &Topology,
+    registry: &Registry,
+) -> impl Fn(&Plan) -> Vec<Step> + Send + Sync + use<> {
+    let (order, always, registry) = (topology.order.clone(), topology.always.clone(), registry.clone());
+    move |plan| {
+        let needed = |step: &&Step| {
+            always.contains(step)
+                || registry.iter().any(|domain| {
+                    domain
+                        .participants()
+                        .iter()
+                        .any(|participant| participant.step() == **step && participant.planned(plan))
+                })
+        };
+        order.iter().filter(needed).cloned().collect()
+    }
+}

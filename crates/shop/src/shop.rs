@@ -1,0 +1,217 @@
+//! The facade: what HTTP, the command line and applications use.
+
+use crate::domains::{Domains, steps_of};
+use crate::facts::{Catalogue, LocalFacts, load, read};
+use crate::quoter::{Ask, Quoter, QuoterParts};
+use kernel::error::Refused;
+use kernel::ids::OrderId;
+use kernel::topology::Topology;
+use kernel::{Command, Currency, DomainName, Key, Record, Trace};
+use order::{Born, KeyHash, Order};
+use parking_lot::Mutex;
+use runtime::ports::store::{Query, Reader, StoreError};
+use runtime::tail::Observer;
+use runtime::{CommandError, Registry, System, Worker};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+/// Why something could not be had.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ShopError {
+    /// A domain said no.
+    #[error(transparent)]
+    Refused(#[from] Refused),
+    /// There is no such thing.
+    #[error("no such {0}")]
+    NotFound(&'static str),
+    /// It could not be asked, or could not be decided; nothing was changed.
+    #[error(transparent)]
+    Command(#[from] CommandError),
+    /// The store could not be read.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// A running shop.
+pub struct Shop {
+    system: Arc<System>,
+    registry: Registry,
+    quoter: Arc<Quoter>,
+    currency: Currency,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+}
+
+/// Most orders that wait for a quote.
+const WAITING_QUOTES: usize = 10_000;
+
+impl Shop {
+    /// A shop over an assembled system. Its quoter is not running yet: [`Shop::start`].
+    ///
+    /// # Errors
+    /// If a domain that quotes need is not in this process.
+    pub fn new(system: Arc<System>, registry: Registry, domains: &Domains) -> Result<Arc<Self>, ShopError> {
+        let home = |name: &'static str| {
+            let missing = || {
+                CommandError::Unavailable(name.to_owned(), "its unit does not run in this process".to_owned())
+            };
+            system.home(&DomainName::of(name)).ok_or_else(missing)
+        };
+        let catalogue = Arc::new(Catalogue::default());
+        home("product")?.tail.observe(Arc::clone(&catalogue) as Arc<dyn Observer>);
+        let reader = |name| home(name).map(|home| Arc::clone(&home.reader));
+        let facts = LocalFacts::new(
+            reader("product")?,
+            reader("user")?,
+            reader("coupon")?,
+            reader("point")?,
+            catalogue,
+        );
+        let quoter = Quoter::new(QuoterParts {
+            facts: Box::new(facts),
+            orders: reader("order")?,
+            door: Arc::clone(&home("order")?.door),
+            clock: Arc::clone(system.clock()),
+            currency: domains.currency(),
+            steps_of: Box::new(steps_of(system.topology(), &registry)),
+            capacity: WAITING_QUOTES,
+        });
+        Ok(Arc::new(Self {
+            system,
+            registry,
+            quoter,
+            currency: domains.currency(),
+            threads: Mutex::default(),
+        }))
+    }
+
+    /// Runs the databases' loops and the quoter, a thread each.
+    ///
+    /// # Errors
+    /// If a thread cannot be made.
+    pub fn start(&self, workers: Vec<Worker>, quotes_per_batch: usize) -> std::io::Result<()> {
+        self.system.start(workers)?;
+        let quoter = Arc::clone(&self.quoter);
+        let thread = std::thread::Builder::new()
+            .name("quoter".to_owned())
+            .spawn(move || quoter.run(quotes_per_batch))?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
+    /// Lets what waits be quoted and decided, then ends the threads.
+    pub fn stop(&self) {
+        self.quoter.close();
+        for thread in std::mem::take(&mut *self.threads.lock()) {
+            if thread.join().is_err() {
+                tracing::error!("the quoter ended by a panic");
+            }
+        }
+        self.system.stop();
+    }
+
+    /// The system behind it.
+    #[must_use]
+    pub fn system(&self) -> &Arc<System> {
+        &self.system
+    }
+
+    /// The domains.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The quoter.
+    #[must_use]
+    pub fn quoter(&self) -> &Arc<Quoter> {
+        &self.quoter
+    }
+
+    /// The topology.
+    #[must_use]
+    pub fn topology(&self) -> &Topology {
+        self.system.topology()
+    }
+
+    /// The currency of every amount.
+    #[must_use]
+    pub fn currency(&self) -> Currency {
+        self.currency
+    }
+
+    /// Places or pays an order: answered once its birth is committed.
+    ///
+    /// # Errors
+    /// [`ShopError::Refused`] where no order was made.
+    pub async fn place(&self, ask: Ask, key: KeyHash, trace: Trace) -> Result<Born, ShopError> {
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        self.quoter.ask(ask, key, trace, move |answer| {
+            // The asker may have gone; what was decided stands.
+            let _ = sender.send(answer);
+        });
+        let lost = || CommandError::Fault("the answer was lost".to_owned());
+        Ok(receiver.await.map_err(|_| lost())???)
+    }
+
+    /// Sends a command and waits for its answer.
+    ///
+    /// # Errors
+    /// [`ShopError::Refused`] with the domain's own refusal.
+    pub async fn ask<T, C>(&self, command: C, trace: Trace) -> Result<T, ShopError>
+    where
+        C: Command<Reply = Result<T, Refused>>,
+        T: Send + 'static,
+    {
+        Ok(self.system.ask(command, trace).await??)
+    }
+
+    /// Committed rows of the domain called `name`.
+    ///
+    /// # Errors
+    /// If it is not in this process.
+    pub fn reader(&self, name: &'static str) -> Result<&dyn Reader, ShopError> {
+        Ok(self.system.reader(&DomainName::of(name))?)
+    }
+
+    /// The record of `R` under `key` in the database of `domain`, if there is one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub fn get<R: Record>(&self, domain: &'static str, key: impl Into<Key>) -> Result<Option<R>, ShopError> {
+        Ok(load::<R>(self.reader(domain)?, [key])?.into_iter().next())
+    }
+
+    /// The records that a query of `domain`'s database asks for.
+    ///
+    /// # Errors
+    /// If they cannot be read.
+    pub fn list<R: Record>(&self, domain: &'static str, query: &Query) -> Result<Vec<R>, ShopError> {
+        Ok(self.reader(domain)?.query(query)?.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
+    /// The order.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] if there is none.
+    pub fn order(&self, id: OrderId) -> Result<Order, ShopError> {
+        self.get("order", (id,))?.ok_or(ShopError::NotFound("order"))
+    }
+
+    /// Waits until the views of `domain` show everything that orders have said up to now: a read just after a write shows it.
+    ///
+    /// # Errors
+    /// If one of them is not in this process.
+    pub async fn caught_up(&self, domain: &'static str) -> Result<(), ShopError> {
+        let home = |name: &'static str| {
+            let missing = || {
+                CommandError::Unavailable(name.to_owned(), "its unit does not run in this process".to_owned())
+            };
+            self.system.home(&DomainName::of(name)).ok_or_else(missing)
+        };
+        let (orders, views) = (home("order")?, home(domain)?);
+        if orders.database.name != views.database.name {
+            views.progress.wait_for(orders.tail.name(), orders.tail.head().1).await;
+        }
+        Ok(())
+    }
+}
