@@ -41,7 +41,17 @@ pub(crate) fn key(table: &Table) -> impl Iterator<Item = &'static str> {
 pub(crate) fn query(query: &Query) -> Result<Prepared<'_>, StoreError> {
     let table = query.table;
     let mut text = format!("SELECT {} FROM \"{}\"", columns(table), table.name);
-    let values = conditions(table, &query.filters, &mut text)?;
+    let mut values = conditions(table, &query.filters, &mut text)?;
+    if let Some(after) = &query.after {
+        if after.0.len() != table.key {
+            return Err(StoreError::Rejected(format!("{}: a key of {} values", table.name, after.0.len())));
+        }
+        let before = if query.filters.is_empty() { " WHERE" } else { " AND" };
+        let first = values.len() + 1;
+        values.extend(after.0.iter());
+        let marks: Vec<String> = (first..=values.len()).map(|nth| format!("${nth}")).collect();
+        let _ = write!(text, "{before} ({}) > ({})", names(key(table)), marks.join(", "));
+    }
     let descending = query.order.last().is_some_and(|(_, descending)| *descending);
     let ties = key(table)
         .filter(|name| query.order.iter().all(|(sorted, _)| sorted != name))
@@ -160,6 +170,20 @@ mod tests {
                 r#"SELECT "owner", "number", "due" FROM "parcels" WHERE "due" IS NOT NULL AND "number" >= $1 "#,
                 r#"AND "due" IS NULL AND "owner" = $2 "#,
                 r#"ORDER BY "due" DESC NULLS LAST, "owner" DESC, "number" DESC LIMIT $3"#
+            ),
+        );
+    }
+
+    #[test]
+    fn the_next_page_begins_after_the_whole_key() {
+        let query = Query::of(Parcel::TABLE, 5)
+            .filter("due", Compare::Is, Value::Int(1))
+            .after((7_i64, 8_i64).into());
+        check(
+            &query,
+            concat!(
+                r#"SELECT "owner", "number", "due" FROM "parcels" WHERE "due" = $1 AND ("owner", "number") > ($2, $3) "#,
+                r#"ORDER BY "owner", "number" LIMIT $4"#
             ),
         );
     }

@@ -148,6 +148,8 @@ pub struct Query {
     pub table: &'static Table,
     /// Conditions, all of which hold.
     pub filters: Vec<Filter>,
+    /// Only rows whose whole key comes after this one: where the next page of a scan in key order begins.
+    pub after: Option<Key>,
     /// Columns to sort by, and whether descending. NULL is below every value. What is tied then is sorted by key, in the last
     /// column's direction.
     pub order: Vec<(&'static str, bool)>,
@@ -160,13 +162,20 @@ impl Query {
     #[must_use]
     pub fn of(table: &'static Table, limit: u32) -> Self {
         let order = table.columns.iter().take(table.key).map(|column| (column.name, false)).collect();
-        Self { table, filters: Vec::new(), order, limit }
+        Self { table, filters: Vec::new(), after: None, order, limit }
     }
 
     /// And `column` compares so with `value`.
     #[must_use]
     pub fn filter(mut self, column: &'static str, compare: Compare, value: Value) -> Self {
         self.filters.push(Filter { column, compare, value });
+        self
+    }
+
+    /// Only rows whose whole key comes after `key`.
+    #[must_use]
+    pub fn after(mut self, key: Key) -> Self {
+        self.after = Some(key);
         self
     }
 

@@ -17,6 +17,7 @@ pub(super) const CHECKS: &[Check] = &[
     conditions_hold_together,
     rows_are_sorted_to_the_last_tie,
     a_limit_takes_the_first_rows,
+    pages_meet_without_gap_or_overlap,
     the_largest_sums_come_first,
     what_is_not_there_cannot_be_asked_for,
 ];
@@ -195,6 +196,30 @@ fn a_limit_takes_the_first_rows(case: &mut Case) {
     assert_eq!(found.len(), samples().len());
     for limit in [0, 1, 7] {
         assert_eq!(case.reader.query(&query(limit)).unwrap(), found[..limit as usize]);
+    }
+}
+
+/// Whatever the size of a page, and also where it ends within the rows of one owner.
+fn pages_meet_without_gap_or_overlap(case: &mut Case) {
+    let pairs: Vec<Pair> =
+        (0..9_u32).map(|n| pair(u128::from(n / 4), &format!("step {}", n % 4), i64::from(n % 2))).collect();
+    case.put(&pairs);
+    for size in 1..=10 {
+        for wanted in [vec![0, 1], vec![1]] {
+            let mut query = Query::of(Pair::TABLE, size);
+            if wanted == [1] {
+                query = query.filter("count", Compare::Is, Value::Int(1));
+            }
+            let mut found = Vec::new();
+            loop {
+                let page = case.reader.query(&query).unwrap();
+                let Some(last) = page.last() else { break };
+                query = query.after(kernel::table::Key::of_row(Pair::TABLE, last));
+                found.extend(page);
+            }
+            let expected: Vec<Pair> = pairs.iter().filter(|pair| wanted.contains(&pair.count)).cloned().collect();
+            assert_eq!(found, rows(&expected), "pages of {size}");
+        }
     }
 }
 
