@@ -131,8 +131,7 @@ impl StandardWebhook {
     pub fn verify(&self, headers: &HeaderMap, body: &[u8], now: i64) -> Result<Verified, WebhookError> {
         let id = header(headers, ID)?;
         check_id(id)?;
-        let timestamp: i64 =
-            header(headers, TIMESTAMP)?.parse().map_err(|_| WebhookError::BadTimestamp)?;
+        let timestamp: i64 = header(headers, TIMESTAMP)?.parse().map_err(|_| WebhookError::BadTimestamp)?;
         let signatures = header(headers, SIGNATURE)?;
         if now.abs_diff(timestamp) > TOLERANCE_S.unsigned_abs() {
             return Err(WebhookError::OutsideTolerance);
@@ -248,7 +247,11 @@ mod tests {
     }
 
     fn headers(signed: &SignedHeaders) -> HeaderMap {
-        signed.pairs().into_iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect()
+        signed
+            .pairs()
+            .into_iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect()
     }
 
     fn sent(secrets: &[&str]) -> HeaderMap {

@@ -11,6 +11,8 @@ pub(crate) mod code {
     pub(crate) const NOT_CANCELABLE: &str = "NOT_CANCELABLE_PAYMENT";
 }
 
+/// The most characters that a cancel's reason has.
+pub(crate) const REASON_LIMIT: usize = 200;
 /// The largest page of the book.
 pub(crate) const PAGE_LIMIT: u32 = 1_000;
 

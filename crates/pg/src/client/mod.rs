@@ -3,7 +3,7 @@
 mod classify;
 
 use crate::gateway::{PaymentGateway, PgFuture};
-use crate::wire::{CancelOrder, ChargeOrder, PAGE_LIMIT};
+use crate::wire::{CancelOrder, ChargeOrder, PAGE_LIMIT, REASON_LIMIT};
 use payment::gateway::{PgAnswer, PgRequest};
 use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, Url};
@@ -75,6 +75,8 @@ impl SimulatorClient {
             .ok_or_else(|| ClientError::BadBaseUrl { url: config.base_url.clone() })?;
         let http = Client::builder()
             .timeout(config.timeout)
+            // An address that never answers is then known not to have been reached, rather than unknown.
+            .connect_timeout(config.timeout / 2)
             // A redirect would send a charge to somebody who was not configured, and perhaps twice.
             .redirect(Policy::none())
             // The simulator stands on this machine or beside it; no proxy of the environment is meant for it.
@@ -111,7 +113,8 @@ impl SimulatorClient {
             }
             PgRequest::Query { key } => self.http.get(self.at(&[key])),
             PgRequest::Cancel { key, reason } => {
-                self.http.post(self.at(&[key, "cancel"])).json(&CancelOrder { reason: reason.clone() })
+                let reason = reason.chars().take(REASON_LIMIT).collect();
+                self.http.post(self.at(&[key, "cancel"])).json(&CancelOrder { reason })
             }
             PgRequest::List { after, limit } => {
                 let limit = (*limit).clamp(1, PAGE_LIMIT).to_string();

@@ -66,8 +66,7 @@ impl<'a> Book<'a> {
 
     /// Enters a charge, once per key.
     pub(super) fn charge(&mut self, new: NewCharge) -> Result<Entered, LedgerError> {
-        let before =
-            if new.forget_key { None } else { ledger::find(self.connection, &new.key)? };
+        let before = if new.forget_key { None } else { ledger::find(self.connection, &new.key)? };
         match before {
             Some(entry) if entry.fingerprint == new.fingerprint => Ok(Entered::Before(entry.charge)),
             Some(_) => Ok(Entered::OtherBody),

@@ -3,7 +3,7 @@
 /// What the simulator does with a card. A fault befalls the charge, not its repetition: once the book has a charge, its key
 /// is answered from the book, whatever the card.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Card {
+pub(super) enum Card {
     /// `tok_ok`, and any other `tok_…`.
     Approves,
     /// `tok_decline` and what is no token: refused for good, and recorded so.
@@ -23,13 +23,14 @@ pub enum Card {
     CancelsBadly,
 }
 
+/// What every token starts with. Anything else may be a card number.
+pub(super) const TOKEN_PREFIX: &str = "tok_";
 /// How often the cancel of a `tok_cancel_error` charge fails before it succeeds.
-pub const CANCEL_ERRORS: u32 = 5;
+pub(super) const CANCEL_ERRORS: u32 = 5;
 
 impl Card {
     /// The card behind a token.
-    #[must_use]
-    pub fn of(token: &str) -> Self {
+    pub(super) fn of(token: &str) -> Self {
         match token {
             "tok_decline" => Self::Declines { code: "CARD_DECLINED" },
             "tok_slow" => Self::ApprovesSlowly,
@@ -37,14 +38,13 @@ impl Card {
             "tok_timeout_charged" => Self::ChargesSilently,
             "tok_timeout_uncharged" => Self::Ignores,
             "tok_cancel_error" => Self::CancelsBadly,
-            other if other.starts_with("tok_") => Self::Approves,
+            other if other.starts_with(TOKEN_PREFIX) => Self::Approves,
             _ => Self::Declines { code: "INVALID_CARD" },
         }
     }
 
     /// Why the card is refused, if it is.
-    #[must_use]
-    pub fn decline_code(self) -> Option<&'static str> {
+    pub(super) fn decline_code(self) -> Option<&'static str> {
         match self {
             Self::Declines { code } => Some(code),
             Self::Approves
@@ -57,8 +57,7 @@ impl Card {
     }
 
     /// How many cancels of its charge will fail. All that the book keeps of a card.
-    #[must_use]
-    pub fn cancel_errors(self) -> u32 {
+    pub(super) fn cancel_errors(self) -> u32 {
         match self {
             Self::CancelsBadly => CANCEL_ERRORS,
             Self::Approves

@@ -1,13 +1,14 @@
 //! One charge, one cancel, one query: the book, and the faults on the way to it.
 
-use super::book::{Cancelled, Entered, NewCharge};
-use super::card::Card;
+use super::book::{Book, Cancelled, Entered, NewCharge};
+use super::card::{Card, TOKEN_PREFIX};
 use super::clock;
 use super::faults::{Dice, FaultSwitch};
 use super::refusal::Refusal;
 use super::teller::Teller;
 use crate::wire::{CancelOrder, Charge, ChargeOrder, Page};
 use parking_lot::Mutex;
+use payment::gateway::PgChargeStatus;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -92,7 +93,7 @@ impl Desk {
         if faults.cancel_refused {
             return self.refuse_cancel(key).await;
         }
-        let cancel = move |book: &mut super::book::Book<'_>| book.cancel(&key, &order.reason, clock::now_ms());
+        let cancel = move |book: &mut Book<'_>| book.cancel(&key, &order.reason, clock::now_ms());
         match self.teller.ask(cancel).await? {
             Cancelled::Done(charge) => Ok(charge),
             Cancelled::Failed => Err(Refusal::Fault),
@@ -106,10 +107,8 @@ impl Desk {
         let found = self.teller.ask(move |book| book.find(&key)).await?;
         let charge = found.ok_or(Refusal::ChargeNotFound)?;
         match charge.status {
-            payment::gateway::PgChargeStatus::Cancelled => Ok(charge),
-            payment::gateway::PgChargeStatus::Approved | payment::gateway::PgChargeStatus::Declined => {
-                Err(Refusal::NotCancelable)
-            }
+            PgChargeStatus::Cancelled => Ok(charge),
+            PgChargeStatus::Approved | PgChargeStatus::Declined => Err(Refusal::NotCancelable),
         }
     }
 
@@ -160,10 +159,12 @@ fn new_charge(key: String, order: ChargeOrder, card: Card, forget_key: bool) -> 
 }
 
 /// Tells bodies apart without keeping the card token. Each part goes in with its length, so that parts cannot flow into
-/// each other; the key makes equal cards look different.
+/// each other; the key makes equal cards look different. What is no token may be a card number, and those are few enough to
+/// be guessed from a digest: it stays out.
 fn fingerprint(key: &str, order: &ChargeOrder) -> Vec<u8> {
     let amount = order.amount.to_string();
-    let parts = [key, &amount, &order.currency, &order.card_token, &order.reference];
+    let token = Some(order.card_token.as_str()).filter(|token| token.starts_with(TOKEN_PREFIX));
+    let parts = [key, &amount, &order.currency, token.unwrap_or_default(), &order.reference];
     let digest = parts.into_iter().fold(Sha256::new(), |digest, part| {
         digest.chain_update(part.len().to_string()).chain_update(":").chain_update(part)
     });

@@ -9,15 +9,15 @@
 //! | `GET`, `PUT /v1/faults` | the [`Faults`] in force |
 //!
 //! HTTP Basic authentication, the secret key as the user name. What an answer says is on disk before it is sent. Reading
-//! order: [`card`] and [`faults`] (what can go wrong) → `desk` (one charge, one cancel) → `book` and `teller` (the ledger's
-//! writing side) → [`ledger`] (its reading side) → `routes`.
+//! order: `card` and `faults` (what can go wrong) → `desk` (one charge, one cancel) → `book` and `teller` (the ledger's
+//! writing side) → `ledger` (its reading side) → `routes`.
 
 mod book;
-pub mod card;
+mod card;
 mod clock;
 mod desk;
-pub mod faults;
-pub mod ledger;
+mod faults;
+mod ledger;
 mod notifier;
 mod refusal;
 mod routes;
@@ -126,8 +126,8 @@ pub enum SimulatorError {
     },
 }
 
-/// A running simulator. Dropped without [`Simulator::stop`] it closes its book at once and leaves callers without an answer,
-/// as a PG that goes down does; the folder is free when the drop returns.
+/// A running simulator. Dropped without [`Simulator::stop`] it closes its book at once and waits for nobody: callers get an
+/// error or a cut connection. The folder is free when the drop returns.
 pub struct Simulator {
     address: SocketAddr,
     desk: Arc<Desk>,
@@ -146,7 +146,8 @@ impl Simulator {
         if !listen.ip().is_loopback() && config.secret_key == DEFAULT_SECRET_KEY {
             return Err(SimulatorError::DefaultSecret { listen });
         }
-        let notifier = config.webhook.map(|webhook| Notifier::start(webhook, config.seed)).transpose()?;
+        let notifier =
+            config.webhook.as_ref().map(|webhook| Notifier::start(webhook, config.seed)).transpose()?;
         let teller = Teller::open(&config.data_dir, notifier.as_ref().map(Notifier::queue))?;
         let cannot_listen = |source| SimulatorError::Listen { listen, source };
         let listener = TcpListener::bind(listen).await.map_err(cannot_listen)?;

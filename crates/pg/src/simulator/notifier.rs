@@ -106,9 +106,8 @@ pub(super) struct Notifier {
 }
 
 impl Notifier {
-    pub(super) fn start(config: WebhookConfig, seed: u64) -> Result<Self, SimulatorError> {
-        let uncallable =
-            |reason: String| SimulatorError::WebhookUrl { url: config.url.clone(), reason };
+    pub(super) fn start(config: &WebhookConfig, seed: u64) -> Result<Self, SimulatorError> {
+        let uncallable = |reason: String| SimulatorError::WebhookUrl { url: config.url.clone(), reason };
         let url = Url::parse(&config.url).map_err(|error| uncallable(error.to_string()))?;
         let http = Client::builder()
             .timeout(ATTEMPT_TIMEOUT)
@@ -204,11 +203,7 @@ mod tests {
     async fn a_full_queue_drops_the_oldest_and_counts() {
         let queue = Queue::default();
         for number in 0..QUEUE + 3 {
-            queue.offer(Event {
-                id: number.to_string(),
-                kind: WebhookKind::Approved,
-                key: String::new(),
-            });
+            queue.offer(Event { id: number.to_string(), kind: WebhookKind::Approved, key: String::new() });
         }
         assert_eq!(queue.dropped.load(Ordering::Relaxed), 3);
         assert_eq!(queue.take().await.id, "3");

@@ -3,7 +3,7 @@
 use super::desk::{Charged, Desk};
 use super::faults::Faults;
 use super::refusal::{self, Refusal};
-use crate::wire::{CancelOrder, Charge, ChargeOrder, PAGE_LIMIT, Page};
+use crate::wire::{CancelOrder, Charge, ChargeOrder, PAGE_LIMIT, Page, REASON_LIMIT};
 use axum::body::Bytes;
 use axum::extract::rejection::{BytesRejection, PathRejection, QueryRejection};
 use axum::extract::{DefaultBodyLimit, Path, Query, Request, State};
@@ -23,7 +23,6 @@ use std::sync::Arc;
 const BODY_LIMIT: usize = 64 * 1024;
 const KEY_LIMIT: usize = 300;
 const TEXT_LIMIT: usize = 255;
-const REASON_LIMIT: usize = 200;
 const DEFAULT_PAGE: u32 = 100;
 /// The largest amount that JSON holds exactly in every reader: 2^53 − 1.
 const AMOUNT_LIMIT: i64 = (1 << 53) - 1;
@@ -50,7 +49,7 @@ struct Expected([u8; 32]);
 
 async fn authenticate(State(expected): State<Expected>, request: Request, next: Next) -> Response {
     match secret_key(request.headers()) {
-        Some(given) if Sha256::digest(given)[..] == expected.0 => next.run(request).await,
+        Some(given) if Sha256::digest(&given)[..] == expected.0 => next.run(request).await,
         Some(_) | None => Refusal::Unauthorized.into_response(),
     }
 }
@@ -165,7 +164,11 @@ fn read<T: for<'a> Deserialize<'a>>(body: Result<Bytes, BytesRejection>) -> Resu
     let body = body.map_err(|rejection| Refusal::Malformed(rejection.body_text()))?;
     // Only where it went wrong is said: serde's own words may quote a value, and one of them is a card token.
     serde_json::from_slice(&body).map_err(|error| {
-        Refusal::Malformed(format!("The body is unreadable at line {}, column {}.", error.line(), error.column()))
+        Refusal::Malformed(format!(
+            "The body is unreadable at line {}, column {}.",
+            error.line(),
+            error.column()
+        ))
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::book::Book;
 use super::ledger::{self, LedgerError};
-use super::notifier::Queue;
+use super::notifier::{Event, Queue};
 use parking_lot::Mutex;
 use rusqlite::Connection;
 use std::fs::{File, TryLockError};
@@ -149,15 +149,21 @@ fn commit_together(connection: &mut Connection, group: Vec<Work>, events: Option
     }
 }
 
-/// One transaction. Work that was not begun because the transaction could not be is dropped, and its callers with it.
+/// One transaction. Work that never got its turn in it is dropped, and its callers hear that the book is closed.
 fn write(
     connection: &mut Connection,
     group: Vec<Work>,
     finishes: &mut Vec<Finish>,
-) -> Result<Vec<super::notifier::Event>, LedgerError> {
+) -> Result<Vec<Event>, LedgerError> {
     let transaction = connection.transaction()?;
     let mut book = Book::new(&transaction);
-    finishes.extend(group.into_iter().map(|work| work(&mut book)));
+    for work in group {
+        // A full disk makes SQLite take the whole transaction back; what came after it would commit on its own.
+        if transaction.is_autocommit() {
+            return Err(LedgerError::Sqlite("the transaction was taken back".to_owned()));
+        }
+        finishes.push(work(&mut book));
+    }
     let events = book.into_events();
     transaction.commit()?;
     Ok(events)
