@@ -80,6 +80,17 @@ pub struct Due {
     pub column: &'static str,
 }
 
+/// The sagas that a domain owns: what the horizon is computed from.
+#[derive(Clone, Copy, Debug)]
+pub struct SagaBook {
+    /// The table; its key is the saga's id (UUIDv7).
+    pub table: &'static Table,
+    /// A nullable, indexed column that is NULL only once the saga is settled.
+    pub open: &'static str,
+    /// How long after its birth a saga can still be touched: deadlines, expiry, cancellation.
+    pub window: std::time::Duration,
+}
+
 /// A domain: one crate, written once, placed by a topology.
 pub trait Domain: Send + Sync {
     /// Its name in topologies.
@@ -101,6 +112,11 @@ pub trait Domain: Send + Sync {
     /// Rows that fall due.
     fn due(&self) -> Vec<Due> {
         Vec::new()
+    }
+
+    /// The sagas that it owns, if it owns any.
+    fn sagas(&self) -> Option<SagaBook> {
+        None
     }
 
     /// Names every row that [`Domain::decide`] may read for `input`. A row not named cannot be read.

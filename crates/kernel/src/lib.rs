@@ -26,13 +26,13 @@ pub mod time;
 pub mod topology;
 pub mod trace;
 
-pub use domain::{Command, Cx, Domain, Due, Effects, Heard, Input, Keys, Participant};
+pub use domain::{Command, Cx, Domain, Due, Effects, Heard, Input, Keys, Participant, SagaBook};
 pub use error::{DecideError, Kind, Refused, Stop};
 pub use money::{Currency, Money};
 pub use names::{DomainName, Reason, Step};
 pub use plan::{Plan, PlanLine};
 pub use said::{Entry, Said, SaidEvent};
 pub use state::WorkingSet;
-pub use table::{Doc, Json, Key, Record, Row, Table, Value};
+pub use table::{Doc, Field, Json, Key, Record, Row, Table, Value};
 pub use time::Timestamp;
 pub use trace::Trace;

@@ -7,7 +7,9 @@ use kernel::error::Refused;
 use kernel::ids::{OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::judge::{Coordination, Patience, SagaStatus, Signal};
-use kernel::{Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Table, WorkingSet};
+use kernel::{
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, SagaBook, Table, WorkingSet,
+};
 use smol_str::SmolStr;
 use std::any::Any;
 use std::sync::Arc;
@@ -41,6 +43,9 @@ impl Default for OrderPolicy {
         }
     }
 }
+
+/// What a message may still be late by when every wait is over.
+const MARGIN: Duration = Duration::from_secs(3_600);
 
 /// Cancels an order for its customer, or for an administrator.
 #[derive(Clone, Copy, Debug)]
@@ -188,6 +193,15 @@ impl Domain for Order {
 
     fn due(&self) -> Vec<Due> {
         vec![Due { table: OrderRow::TABLE, column: "wake_at" }]
+    }
+
+    fn sagas(&self) -> Option<SagaBook> {
+        let OrderPolicy { created_expiry, deadline, cancel_window, .. } = self.policy;
+        Some(SagaBook {
+            table: OrderRow::TABLE,
+            open: "wake_at",
+            window: created_expiry + deadline + cancel_window + MARGIN,
+        })
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {

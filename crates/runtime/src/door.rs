@@ -1,6 +1,7 @@
 //! The door of a database: where commands queue, and what wakes its loop.
 
 use crate::message::{LetterOrder, Work};
+use crate::prune::Pruning;
 use kernel::ids::{LetterId, UserId};
 use kernel::judge::letters::DeadLetter;
 use kernel::{Command, Trace};
@@ -38,6 +39,7 @@ pub struct Door {
 #[derive(Default)]
 struct Queue {
     work: VecDeque<Work>,
+    pruning: Option<Pruning>,
     woken: bool,
     closed: bool,
 }
@@ -115,6 +117,20 @@ impl Door {
             }
             (Some(_), _) => {}
         }
+    }
+
+    /// Tells the loop what it may prune; it does so between batches.
+    pub fn prune(&self, pruning: Pruning) {
+        let mut queue = self.queue.lock();
+        queue.pruning = Some(pruning);
+        queue.woken = true;
+        drop(queue);
+        self.changed.notify_one();
+    }
+
+    /// What may be pruned, if something new may.
+    pub fn take_pruning(&self) -> Option<Pruning> {
+        self.queue.lock().pruning.take()
     }
 
     /// Something happened that the loop should look at.

@@ -10,6 +10,7 @@ pub mod door;
 pub mod message;
 pub mod ports;
 pub mod progress;
+pub mod prune;
 pub mod registry;
 pub mod system;
 pub mod tail;

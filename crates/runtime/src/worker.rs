@@ -8,6 +8,7 @@ use crate::ports::clock::Clock;
 use crate::ports::outside::Outside;
 use crate::ports::store::{Compare, Cursor, Epoch, Position, Query, Reader, Store, StoreError};
 use crate::progress::Progress;
+use crate::prune::{self, Pruning};
 use crate::system::Signals;
 use crate::tail::Tail;
 use crate::timers::Timers;
@@ -75,6 +76,7 @@ pub struct Worker {
     /// When timers beyond the reach are looked for again.
     rearm_at: Duration,
     save_at: Duration,
+    pruning: Option<Pruning>,
 }
 
 /// A log that this database follows.
@@ -157,7 +159,11 @@ impl Worker {
             failures: 0,
             rearm_at: Duration::ZERO,
             save_at: Duration::ZERO,
+            pruning: None,
         };
+        if let Some(horizon) = prune::stored_horizon(worker.reader.as_ref())? {
+            worker.engine.set_horizon(horizon);
+        }
         worker.rearm()?;
         Ok(worker)
     }
@@ -191,7 +197,9 @@ impl Worker {
                 return Stepped::Idle(Some(self.config.retry.cap));
             }
             match self.gather(elapsed) {
-                Ok(work) if work.is_empty() => return self.idle(elapsed),
+                Ok(work) if work.is_empty() => {
+                    return if self.prune() { Stepped::Worked } else { self.idle(elapsed) };
+                }
                 Ok(work) => self.pending.push_back(work),
                 Err(error) => {
                     tracing::error!(database = %self.name, %error, "a followed log could not be read; trying again");
@@ -228,6 +236,34 @@ impl Worker {
             work.push(Work::Due { domain: timer.domain, table, key: timer.key, at: timer.at });
         }
         Ok(work)
+    }
+
+    /// Prunes a chunk when nothing else waits; `false` if there is nothing to prune.
+    fn prune(&mut self) -> bool {
+        if let Some(pruning) = self.door.take_pruning() {
+            self.engine.set_horizon(pruning.horizon);
+            self.pruning = Some(pruning);
+        }
+        let Some(pruning) = self.pruning else { return false };
+        let more = prune::prune_chunk(
+            self.store.as_mut(),
+            self.reader.as_ref(),
+            self.engine.domains(),
+            pruning.horizon,
+        )
+        .and_then(|more| {
+            self.store.prune_log(pruning.log_through)?;
+            Ok(more || self.reader.log_state()?.first <= pruning.log_through)
+        });
+        match more {
+            Ok(true) => {}
+            Ok(false) => self.pruning = None,
+            Err(error) => {
+                tracing::warn!(database = %self.name, %error, "pruning failed; it is tried again at the next housekeeping");
+                self.pruning = None;
+            }
+        }
+        true
     }
 
     /// Nothing is pending, so everything taken in is committed.
