@@ -146,7 +146,8 @@ fn undone(leg: &Leg, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), Deci
 /// Tells the judge that a compensation waits for an operator, so that it stops asking and raises no letter of its own.
 fn say_stuck(leg: &Leg, error: SmolStr, state: &WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
     let row: Option<Inbox> = state.get((leg.saga, leg.step.clone()))?;
-    let Some(row) = row.filter(|row| matches!(row.state, InboxState::PendingUndo | InboxState::Undoing)) else {
+    let Some(row) = row.filter(|row| matches!(row.state, InboxState::PendingUndo | InboxState::Undoing))
+    else {
         return Ok(());
     };
     if let Some(Json(held)) = row.held {
@@ -191,7 +192,9 @@ fn check_transaction(
     Ok(match event {
         LegEvent::Answered { attempt, .. } => LegEvent::Answered { attempt, answer },
         LegEvent::Seen { asked_at, .. } => LegEvent::Seen { asked_at, answer },
-        other @ (LegEvent::Due | LegEvent::Undo { .. } | LegEvent::Redriven(_) | LegEvent::Resolved(_)) => other,
+        other @ (LegEvent::Due | LegEvent::Undo { .. } | LegEvent::Redriven(_) | LegEvent::Resolved(_)) => {
+            other
+        }
     })
 }
 
@@ -254,7 +257,9 @@ fn payment_status(leg: LegState, inbox: Option<InboxState>) -> PaymentStatus {
         LegState::Charged => PaymentStatus::Approved,
         LegState::Declined => PaymentStatus::Declined,
         // Nothing was taken: refused if that failed the order, cancelled if the order had failed already.
-        LegState::NotCharged | LegState::Resolved if inbox == Some(InboxState::Refused) => PaymentStatus::Declined,
+        LegState::NotCharged | LegState::Resolved if inbox == Some(InboxState::Refused) => {
+            PaymentStatus::Declined
+        }
         LegState::NotCharged | LegState::Resolved | LegState::Cancelled => PaymentStatus::Cancelled,
         LegState::Cancelling | LegState::AskingCancel | LegState::CancelRefused => PaymentStatus::Cancelling,
     }

@@ -12,8 +12,8 @@ use kernel::ids::{ChargeId, SagaId};
 use kernel::judge::letters::DeadLetter;
 use kernel::table::Field;
 use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused, Step, Table,
-    Value, WorkingSet,
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused, Step,
+    Table, Value, WorkingSet,
 };
 use smol_str::SmolStr;
 use std::any::Any;
@@ -40,6 +40,7 @@ impl Payment {
 }
 
 /// Its commands, downcast.
+#[derive(Clone, Copy)]
 enum Request<'a> {
     TopUp(&'a TopUp),
     Answered(&'a PgAnswered),
@@ -166,7 +167,12 @@ impl Domain for Payment {
 }
 
 impl Payment {
-    fn command(&self, request: Request<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
+    fn command(
+        &self,
+        request: Request<'_>,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DecideError> {
         match request {
             Request::TopUp(command) => {
                 let reply = top_up::top_up(&self.policy, command, state, cx)?;
@@ -185,7 +191,12 @@ impl Payment {
         Ok(())
     }
 
-    fn answered(&self, answered: &PgAnswered, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
+    fn answered(
+        &self,
+        answered: &PgAnswered,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DecideError> {
         let PgAnswered { call, answer } = answered;
         match (&call.leg, call.attempt) {
             (None, attempt) => reconcile::page_read(&self.policy, attempt, answer, state, cx),

@@ -47,12 +47,17 @@ impl std::fmt::Debug for PgRequest {
     /// Leaves the card token out, so that no log, span or panic can carry it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Charge { key, amount, currency, .. } => {
-                f.debug_struct("Charge").field("key", key).field("amount", amount).field("currency", currency).finish_non_exhaustive()
-            }
+            Self::Charge { key, amount, currency, .. } => f
+                .debug_struct("Charge")
+                .field("key", key)
+                .field("amount", amount)
+                .field("currency", currency)
+                .finish_non_exhaustive(),
             Self::Query { key } => f.debug_struct("Query").field("key", key).finish(),
             Self::Cancel { key, .. } => f.debug_struct("Cancel").field("key", key).finish_non_exhaustive(),
-            Self::List { after, limit } => f.debug_struct("List").field("after", after).field("limit", limit).finish(),
+            Self::List { after, limit } => {
+                f.debug_struct("List").field("after", after).field("limit", limit).finish()
+            }
         }
     }
 }

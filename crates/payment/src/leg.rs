@@ -63,7 +63,9 @@ impl LegState {
     pub fn is_at_rest(self) -> bool {
         match self {
             Self::Charged | Self::Declined | Self::NotCharged | Self::Cancelled | Self::Resolved => true,
-            Self::Charging | Self::Asking | Self::Cancelling | Self::AskingCancel | Self::CancelRefused => false,
+            Self::Charging | Self::Asking | Self::Cancelling | Self::AskingCancel | Self::CancelRefused => {
+                false
+            }
         }
     }
 }

@@ -82,7 +82,8 @@ fn ask_for_page(policy: &PaymentPolicy, book: &mut PgBook, cx: &mut Cx<'_>) {
     // Also what wakes the reading should the answer never come.
     let patience = policy.reconcile_every.max(policy.slack.saturating_add(policy.call_timeout));
     book.next_at = Some(cx.now.after(patience));
-    let request = PgRequest::List { after: book.cursor.as_ref().map(ToString::to_string), limit: policy.page_limit };
+    let request =
+        PgRequest::List { after: book.cursor.as_ref().map(ToString::to_string), limit: policy.page_limit };
     let call = PgCall {
         leg: None,
         attempt: book.attempts,

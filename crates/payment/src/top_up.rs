@@ -15,8 +15,8 @@ use kernel::ledger::Movement;
 use kernel::participation::{self, Held, Inbox, InboxState};
 use kernel::plan::CardToken;
 use kernel::{
-    Command, Currency, Cx, DecideError, DomainName, Heard, Json, Keys, Money, Participant, Plan, Reason, Refused,
-    Said, Step, WorkingSet,
+    Command, Currency, Cx, DecideError, DomainName, Heard, Json, Keys, Money, Participant, Plan, Reason,
+    Refused, Said, Step, WorkingSet,
 };
 use std::sync::Arc;
 
@@ -188,7 +188,10 @@ impl Participant for ChargeStep {
         _state: &mut WorkingSet,
         _cx: &mut Cx<'_>,
     ) -> Result<Acted, DecideError> {
-        Err(DecideError::Impossible(format!("a message to charge {}: a top-up begins by its command", plan.saga)))
+        Err(DecideError::Impossible(format!(
+            "a message to charge {}: a top-up begins by its command",
+            plan.saga
+        )))
     }
 
     fn undo(
@@ -225,7 +228,8 @@ pub(crate) fn follow_leg(
             }
             Some(InboxState::Refused) => finish(&mut charge, ChargeStatus::Declined, reason_of(row), cx),
             Some(InboxState::Compensated) => finish(&mut charge, ChargeStatus::Cancelled, reason_of(row), cx),
-            Some(InboxState::Pending | InboxState::PendingUndo | InboxState::Done | InboxState::Undoing) | None => {}
+            Some(InboxState::Pending | InboxState::PendingUndo | InboxState::Done | InboxState::Undoing)
+            | None => {}
         }
     }
     state.put(&charge);
@@ -306,7 +310,11 @@ fn not_credited(
             participation::compensate(&PAYMENT, step, heard, state, cx)
         }
         ChargeStatus::Completed => {
-            cx.alert("top_up_odd", Some(saga), format!("{} after the top-up was completed", heard.said.name()));
+            cx.alert(
+                "top_up_odd",
+                Some(saga),
+                format!("{} after the top-up was completed", heard.said.name()),
+            );
             Ok(())
         }
         ChargeStatus::Declined | ChargeStatus::Cancelled => Ok(()),

@@ -12,7 +12,9 @@ impl Mover<'_> {
     pub(super) fn book_read(&mut self, asked_at: Timestamp, answer: &PgAnswer) {
         debug_assert_eq!(self.leg.state, LegState::Charged);
         match answer {
-            PgAnswer::Found(charge) if charge.status == PgChargeStatus::Approved && self.leg.agrees_with(charge) => {
+            PgAnswer::Found(charge)
+                if charge.status == PgChargeStatus::Approved && self.leg.agrees_with(charge) =>
+            {
                 self.leg.error = None;
                 self.close_letter();
             }

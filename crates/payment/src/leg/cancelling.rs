@@ -24,7 +24,8 @@ impl Mover<'_> {
 
     pub(super) fn cancel(&mut self) {
         self.leg.state = LegState::Cancelling;
-        let reason = self.leg.undo_reason.as_deref().unwrap_or("order not completed").chars().take(200).collect();
+        let reason =
+            self.leg.undo_reason.as_deref().unwrap_or("order not completed").chars().take(200).collect();
         let key = self.leg.key();
         self.call(PgRequest::Cancel { key, reason });
     }
@@ -33,7 +34,9 @@ impl Mover<'_> {
         match answer {
             PgAnswer::Found(charge) => match charge.status {
                 PgChargeStatus::Cancelled | PgChargeStatus::Declined => self.found_while_cancelling(charge),
-                PgChargeStatus::Approved => self.cancel_unknown("the PG took the cancel but still holds the money"),
+                PgChargeStatus::Approved => {
+                    self.cancel_unknown("the PG took the cancel but still holds the money");
+                }
             },
             PgAnswer::CancelRefused { code } => self.cancel_refused(code),
             PgAnswer::NotSent { detail } | PgAnswer::Unknown { detail } => self.cancel_unknown(detail),
@@ -71,7 +74,8 @@ impl Mover<'_> {
                 self.effects.push(LegEffect::Undone);
             }
             PgChargeStatus::Declined => {
-                self.effects.push(LegEffect::Alert("the PG now calls an approved charge declined".to_owned()));
+                self.effects
+                    .push(LegEffect::Alert("the PG now calls an approved charge declined".to_owned()));
                 self.close(LegState::Cancelled);
                 self.effects.push(LegEffect::Undone);
             }

@@ -25,7 +25,9 @@ impl Mover<'_> {
     }
 
     fn charge_again(&mut self) -> Result<(), DecideError> {
-        let Some(card) = self.leg.card.clone() else { return Err(self.impossible("a charge without a card")) };
+        let Some(card) = self.leg.card.clone() else {
+            return Err(self.impossible("a charge without a card"));
+        };
         self.charge(card.0.as_str());
         Ok(())
     }

@@ -87,7 +87,9 @@ fn counts(leg: &Leg, event: &LegEvent, at: &Moment<'_>) -> bool {
 fn shows_from(leg: &Leg, at: &Moment<'_>) -> kernel::Timestamp {
     match leg.state {
         // The book may lag behind what the PG answered.
-        LegState::Declined | LegState::NotCharged | LegState::Cancelled => leg.updated_at.after(at.policy.settling),
+        LegState::Declined | LegState::NotCharged | LegState::Cancelled => {
+            leg.updated_at.after(at.policy.settling)
+        }
         LegState::Charging
         | LegState::Asking
         | LegState::Charged

@@ -1,15 +1,15 @@
 //! Dialogues of orders' payments with a PG that misbehaves.
 
-use kernel::ids::PaymentId;
-use kernel::judge::letters::DeadLetter;
-use kernel::participation::{Inbox, InboxState};
-use kernel::Step;
+use crate::support::pg::Fault;
+use crate::support::{Shop, key_of, order};
 use jumun_payment::books::LedgerEntry;
 use jumun_payment::gateway::{PgAnswer, PgChargeStatus};
 use jumun_payment::leg::LegState;
 use jumun_payment::{PaymentRow, PgAnswered, StartReconciling, Webhook};
-use crate::support::pg::Fault;
-use crate::support::{Shop, key_of, order};
+use kernel::Step;
+use kernel::ids::PaymentId;
+use kernel::judge::letters::DeadLetter;
+use kernel::participation::{Inbox, InboxState};
 
 /// How a paid order ended: inbox row, leg, payment row, money held.
 fn check(shop: &Shop, plan: &kernel::Plan, expected: (InboxState, LegState, &str, i64)) {
@@ -193,7 +193,7 @@ fn an_unknown_payment_resolved_by_note_lets_the_order_end() {
     assert_eq!((shop.inbox(&plan), shop.leg_state(&plan)), (InboxState::Compensated, LegState::Resolved));
     assert_eq!(shop.news(), ["payment.compensated"]);
     shop.pg.silent = false;
-    shop.command(&StartReconciling);
+    shop.command(&StartReconciling).unwrap();
     shop.pass(600);
     assert_eq!(shop.pg.cancel_calls, 0, "the operator knows; it is only listed");
     assert_eq!(shop.letters(), ["PAYMENT RESOLVED"]);
@@ -260,7 +260,10 @@ fn refused() -> (Shop, std::sync::Arc<kernel::Plan>) {
     shop.undo(&plan);
     shop.pass(120);
     assert_eq!((shop.inbox(&plan), shop.leg_state(&plan)), (InboxState::Undoing, LegState::CancelRefused));
-    assert_eq!((shop.letters(), shop.alerts.clone()), (vec!["COMPENSATION OPEN".to_owned()], vec!["payment_cancel_stuck"]));
+    assert_eq!(
+        (shop.letters(), shop.alerts.clone()),
+        (vec!["COMPENSATION OPEN".to_owned()], vec!["payment_cancel_stuck"])
+    );
     assert_eq!(shop.news().last().unwrap(), "payment.stuck");
     (shop, plan)
 }
@@ -344,8 +347,8 @@ fn an_order_that_failed_before_anything_was_sent_is_compensated_without_a_call()
 #[test]
 fn a_charge_that_comes_late_after_all_is_cancelled_by_reconciliation() {
     let (mut shop, plan) = paid_with(&[Fault::Late(40_000)]);
-    shop.command(&StartReconciling);
-    shop.command(&StartReconciling);
+    shop.command(&StartReconciling).unwrap();
+    shop.command(&StartReconciling).unwrap();
     shop.undo(&plan);
     shop.pass(39);
     check(&shop, &plan, (InboxState::Compensated, LegState::NotCharged, "CANCELLED", 0));

@@ -1,13 +1,13 @@
 //! Our books against the PG's.
 
-use kernel::Step;
-use kernel::judge::letters::DeadLetter;
-use kernel::participation::InboxState;
+use crate::support::{Shop, key_of, order};
 use jumun_payment::books::{PgBook, UnknownCharge};
 use jumun_payment::gateway::PgChargeStatus;
 use jumun_payment::leg::LegState;
 use jumun_payment::{PaymentPolicy, StartReconciling};
-use crate::support::{Shop, key_of, order};
+use kernel::Step;
+use kernel::judge::letters::DeadLetter;
+use kernel::participation::InboxState;
 
 /// A shop with `paid` paid orders and reconciliation running.
 fn shop(paid: u128) -> Shop {
@@ -23,14 +23,18 @@ fn shop(paid: u128) -> Shop {
 #[test]
 fn books_that_agree_raise_nothing_page_after_page() {
     let policy = PaymentPolicy { page_limit: 3, ..crate::support::policy() };
-    let mut shop = Shop { domain: jumun_payment::Payment::new(policy), ..Shop::default() };
+    let mut shop = Shop::with(policy);
     shop.command(&StartReconciling).unwrap();
     for n in 1..=10 {
         shop.pay(&order(n, 500, 0));
     }
     shop.pass(200);
     assert!(shop.letters().is_empty() && shop.alerts.is_empty());
-    assert_eq!(shop.rows::<PgBook>()[0].cursor.as_deref(), Some("9"), "the tail is read again, what is before it is not");
+    assert_eq!(
+        shop.rows::<PgBook>()[0].cursor.as_deref(),
+        Some("9"),
+        "the tail is read again, what is before it is not"
+    );
     shop.pass(86_400);
     assert_eq!(shop.rows::<PgBook>()[0].cursor.as_deref(), Some("9"), "swept from the beginning once a day");
 }

@@ -1,13 +1,13 @@
 //! Top-ups: charge, then credit; the credit refused, the charge given back.
 
-use kernel::ids::ChargeId;
-use kernel::participation::{Inbox, InboxState};
-use kernel::{Kind, Reason, Refused, Said, Step};
+use crate::support::Shop;
+use crate::support::pg::Fault;
 use jumun_payment::books::ChargeKey;
 use jumun_payment::leg::Leg;
 use jumun_payment::{Charge, ChargeStatus, StartReconciling, is_final};
-use crate::support::Shop;
-use crate::support::pg::Fault;
+use kernel::ids::ChargeId;
+use kernel::participation::{Inbox, InboxState};
+use kernel::{Kind, Reason, Refused, Said, Step};
 
 fn check(shop: &Shop, id: ChargeId, status: ChargeStatus, reason: Option<&str>, held: i64) {
     let charge = shop.charge(id);
@@ -85,7 +85,10 @@ fn a_silent_credit_is_asked_for_until_it_answers() {
     shop.pass(3_600);
     let asked = shop.news().iter().filter(|said| *said == "credit.asked").count();
     assert!((60..80).contains(&asked), "slowly in the end: {asked}");
-    assert_eq!((shop.letters(), shop.alerts.clone()), (vec!["PAYMENT OPEN".to_owned()], vec!["payment_unknown"]));
+    assert_eq!(
+        (shop.letters(), shop.alerts.clone()),
+        (vec!["PAYMENT OPEN".to_owned()], vec!["payment_unknown"])
+    );
     assert!(!is_final(&shop.charge(id)));
     shop.credit = Some(Ok(()));
     shop.pass(61);
@@ -156,7 +159,8 @@ fn the_same_key_makes_one_top_up() {
 #[test]
 fn a_refused_command_changes_nothing() {
     let mut shop = Shop::default();
-    let refused = |refused: Result<_, Refused>| refused.map(|_: jumun_payment::TopUpReply| ()).unwrap_err().code;
+    let refused =
+        |refused: Result<_, Refused>| refused.map(|_: jumun_payment::TopUpReply| ()).unwrap_err().code;
     assert_eq!(refused(shop.top_up(0, 1, 1)), "AMOUNT_INVALID");
     assert_eq!(refused(shop.top_up(-5, 1, 1)), "AMOUNT_INVALID");
     assert!(shop.rows::<ChargeKey>().is_empty() && shop.rows::<Charge>().is_empty());

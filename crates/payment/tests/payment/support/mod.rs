@@ -3,17 +3,17 @@
 
 pub(crate) mod pg;
 
+use jumun_payment::leg::{Leg, LegState};
+use jumun_payment::{Charge, Payment, PaymentPolicy, PaymentRow, PgAnswered, PgCall, TopUp, TopUpReply};
 use kernel::domain::{Cx, Effects, Heard, Input, Keys, Participant};
 use kernel::ids::{ChargeId, CountingIds, PaymentId, SagaId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::participation::{self, Inbox, InboxState};
 use kernel::plan::CardToken;
 use kernel::{
-    Currency, DecideError, Domain, Key, Money, Plan, Reason, Record, Refused, Row, Said, Step, Table, Timestamp, Trace,
-    Value, WorkingSet,
+    Currency, DecideError, Domain, Key, Money, Plan, Reason, Record, Refused, Row, Said, Step, Table,
+    Timestamp, Trace, Value, WorkingSet,
 };
-use jumun_payment::leg::{Leg, LegState};
-use jumun_payment::{Charge, Payment, PaymentPolicy, PaymentRow, PgAnswered, PgCall, TopUp, TopUpReply};
 use pg::Pg;
 use smol_str::SmolStr;
 use std::any::Any;
@@ -46,8 +46,14 @@ pub(crate) fn policy() -> PaymentPolicy {
 
 impl Default for Shop {
     fn default() -> Self {
+        Self::with(policy())
+    }
+}
+
+impl Shop {
+    pub(crate) fn with(policy: PaymentPolicy) -> Self {
         Self {
-            domain: Payment::new(policy()),
+            domain: Payment::new(policy),
             pg: Pg::default(),
             now: START,
             said: Vec::new(),
@@ -102,7 +108,9 @@ impl Shop {
         let mut keys = Keys::default();
         match work {
             Work::Input(input) => self.domain.keys(input, &mut keys)?,
-            Work::Act(heard) | Work::Compensate(heard) => participation::keys(step, heard, heard.need_plan()?, &mut keys),
+            Work::Act(heard) | Work::Compensate(heard) => {
+                participation::keys(step, heard, heard.need_plan()?, &mut keys);
+            }
         }
         let mut state = WorkingSet::default();
         for (table, key) in keys.take() {
@@ -192,20 +200,33 @@ impl Shop {
 
     pub(crate) fn pay(&mut self, plan: &Arc<Plan>) {
         let by = kernel::DomainName::of("order");
-        let heard = Heard { key: plan.saga.0, at: Timestamp(self.now), by: &by, said: &Said::Placed, plan: Some(plan) };
+        let heard = Heard {
+            key: plan.saga.0,
+            at: Timestamp(self.now),
+            by: &by,
+            said: &Said::Placed,
+            plan: Some(plan),
+        };
         self.commit(&Work::Act(&heard));
     }
 
     pub(crate) fn try_pay(&mut self, plan: &Arc<Plan>) -> Result<(), DecideError> {
         let by = kernel::DomainName::of("order");
-        let heard = Heard { key: plan.saga.0, at: Timestamp(self.now), by: &by, said: &Said::Placed, plan: Some(plan) };
+        let heard = Heard {
+            key: plan.saga.0,
+            at: Timestamp(self.now),
+            by: &by,
+            said: &Said::Placed,
+            plan: Some(plan),
+        };
         self.turn(&Work::Act(&heard)).map(|_| ())
     }
 
     pub(crate) fn undo(&mut self, plan: &Arc<Plan>) {
         let by = kernel::DomainName::of("order");
         let said = Said::Failing { reason: Reason::TIMED_OUT, steps: Vec::new() };
-        let heard = Heard { key: plan.saga.0, at: Timestamp(self.now), by: &by, said: &said, plan: Some(plan) };
+        let heard =
+            Heard { key: plan.saga.0, at: Timestamp(self.now), by: &by, said: &said, plan: Some(plan) };
         self.commit(&Work::Compensate(&heard));
     }
 
@@ -242,7 +263,7 @@ impl Shop {
     /// Lets time pass, everything happening in its turn; answers before timers.
     pub(crate) fn pass(&mut self, seconds: i64) {
         let until = self.now + seconds * 1_000;
-        for _ in 0..20_000 {
+        for _ in 0..100_000 {
             match self.next().filter(|at| *at <= until) {
                 Some(at) => {
                     self.now = self.now.max(at);

@@ -114,7 +114,9 @@ impl Pg {
                 None
             }
             Fault::Refuse => match request {
-                PgRequest::Cancel { .. } => Some((PgAnswer::CancelRefused { code: "NOT_CANCELABLE".to_owned() }, 1)),
+                PgRequest::Cancel { .. } => {
+                    Some((PgAnswer::CancelRefused { code: "NOT_CANCELABLE".to_owned() }, 1))
+                }
                 _ => timeout(),
             },
         }
