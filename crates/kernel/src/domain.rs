@@ -83,9 +83,9 @@ pub struct Due {
 /// The sagas that a domain owns: what the horizon is computed from.
 #[derive(Clone, Copy, Debug)]
 pub struct SagaBook {
-    /// The table; its key is the saga's id (UUIDv7).
+    /// The table; its key begins with the saga's id (UUIDv7).
     pub table: &'static Table,
-    /// A nullable, indexed column that is NULL only once the saga is settled.
+    /// A nullable, indexed column that is NULL only while nothing of the saga waits in this table.
     pub open: &'static str,
     /// How long after its birth a saga can still be touched: deadlines, expiry, cancellation.
     pub window: std::time::Duration,
@@ -115,8 +115,8 @@ pub trait Domain: Send + Sync {
     }
 
     /// The sagas that it owns, if it owns any.
-    fn sagas(&self) -> Option<SagaBook> {
-        None
+    fn sagas(&self) -> Vec<SagaBook> {
+        Vec::new()
     }
 
     /// Names every row that [`Domain::decide`] may read for `input`. A row not named cannot be read.
@@ -140,6 +140,11 @@ pub trait Participant: Send + Sync {
 
     /// Whether a plan with these contents needs this step.
     fn planned(&self, plan: &Plan) -> bool;
+
+    /// Words that make it act in every topology: the steps of a saga that no topology varies (a top-up's credit).
+    fn acts_always_on(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// Names the rows that the action or the compensation touches.
     fn keys(&self, plan: &Plan, keys: &mut Keys);
@@ -203,12 +208,26 @@ pub enum Undone {
 #[derive(Default)]
 pub struct Keys {
     wanted: Vec<(&'static Table, Key)>,
+    claimed: std::collections::BTreeSet<&'static str>,
 }
 
 impl Keys {
     /// The row of `R` under `key`.
     pub fn want<R: Record>(&mut self, key: impl Into<Key>) {
         self.wanted.push((R::TABLE, key.into()));
+    }
+
+    /// The row of `R` under `key`, which is inserted if it is absent before anybody decides on its absence: a dedupe row, that two
+    /// instances must not both find missing.
+    pub fn claim<R: Record>(&mut self, key: impl Into<Key>) {
+        self.claimed.insert(R::TABLE.name);
+        self.want::<R>(key);
+    }
+
+    /// Whether rows of this table are claimed.
+    #[must_use]
+    pub fn claims(&self, table: &Table) -> bool {
+        self.claimed.contains(table.name)
     }
 
     /// A row of any table.

@@ -177,7 +177,7 @@ pub fn on_outcome(row: Option<InboxState>, outcome: &Outcome) -> Result<OnOutcom
 
 /// Names the rows that handling `heard` at `participant` touches.
 pub fn keys(participant: &dyn Participant, heard: &Heard<'_>, plan: &Plan, keys: &mut Keys) {
-    keys.want::<Inbox>((plan.saga, participant.step()));
+    keys.claim::<Inbox>((plan.saga, participant.step()));
     participant.keys(plan, keys);
     participant.keys_heard(heard, plan, keys);
 }
@@ -202,7 +202,7 @@ pub fn act(
             OnAction::Decide => fresh.push((*domain, *participant)),
             OnAction::StayQuiet => {}
             OnAction::RepeatDone => {
-                cx.say((*domain).clone(), plan, Said::Done { step, prior: prior_of(heard) })
+                cx.say((*domain).clone(), plan, Said::Done { step, prior: prior_of(heard) });
             }
             OnAction::RepeatRefusal => {
                 let reason = row.and_then(|row| row.reason).unwrap_or(Reason::TIMED_OUT);

@@ -30,6 +30,15 @@ pub struct Rule {
     absent: Vec<Step>,
 }
 
+/// What domains and steps listen to in every topology.
+#[derive(Clone, Debug, Default)]
+pub struct Listening {
+    /// What each domain hears besides its steps.
+    pub domains: Vec<(DomainName, &'static [&'static str])>,
+    /// What makes a step act whatever the topology says.
+    pub steps: Vec<(Step, &'static [&'static str])>,
+}
+
 /// A compiled topology.
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
@@ -39,13 +48,9 @@ pub struct Routing {
 }
 
 impl Routing {
-    /// Compiles `topology`. `hears` lists what each domain listens to besides its steps.
+    /// Compiles `topology` for domains that listen so.
     #[must_use]
-    pub fn compile(
-        topology: &Topology,
-        known: &Known,
-        hears: &[(DomainName, &'static [&'static str])],
-    ) -> Self {
+    pub fn compile(topology: &Topology, known: &Known, listening: &Listening) -> Self {
         let mut routing = Self::default();
         for (domain, steps) in &known.domains {
             for step in steps {
@@ -67,7 +72,13 @@ impl Routing {
                 routing.add_judge(topology, &route.step);
             }
         }
-        for (domain, words) in hears {
+        for (step, words) in &listening.steps {
+            for word in *words {
+                let role = Role::Act(vec![step.clone()]);
+                routing.add(word, Rule { role, planned: true, absent: Vec::new() });
+            }
+        }
+        for (domain, words) in &listening.domains {
             for word in *words {
                 let role = Role::Hear(domain.clone());
                 routing.add(word, Rule { role, planned: false, absent: Vec::new() });

@@ -195,22 +195,19 @@ impl Domain for Order {
         vec![Due { table: OrderRow::TABLE, column: "wake_at" }]
     }
 
-    fn sagas(&self) -> Option<SagaBook> {
+    fn sagas(&self) -> Vec<SagaBook> {
         let OrderPolicy { created_expiry, deadline, cancel_window, .. } = self.policy;
-        Some(SagaBook {
-            table: OrderRow::TABLE,
-            open: "wake_at",
-            window: created_expiry + deadline + cancel_window + MARGIN,
-        })
+        let window = created_expiry + deadline + cancel_window + MARGIN;
+        vec![SagaBook { table: OrderRow::TABLE, open: "wake_at", window }]
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
         match input {
             Input::Command(command) => {
                 if let Some(command) = command.downcast_ref::<PlaceOrder>() {
-                    keys.want::<OrderKey>((Arc::clone(&command.key.key),));
+                    keys.claim::<OrderKey>((Arc::clone(&command.key.key),));
                 } else if let Some(command) = command.downcast_ref::<PayOrder>() {
-                    keys.want::<OrderKey>((Arc::clone(&command.key.key),));
+                    keys.claim::<OrderKey>((Arc::clone(&command.key.key),));
                     keys.want::<OrderRow>((command.order,));
                 } else if let Some(command) = command.downcast_ref::<CancelOrder>() {
                     keys.want::<OrderRow>((command.order,));

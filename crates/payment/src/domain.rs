@@ -12,12 +12,15 @@ use kernel::ids::{ChargeId, SagaId};
 use kernel::judge::letters::DeadLetter;
 use kernel::table::Field;
 use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused, Step,
-    Table, Value, WorkingSet,
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused,
+    SagaBook, Step, Table, Value, WorkingSet,
 };
 use smol_str::SmolStr;
 use std::any::Any;
 use std::sync::Arc;
+
+/// What a message may still be late by when every wait is over.
+const MARGIN: std::time::Duration = std::time::Duration::from_secs(3_600);
 
 /// The payment domain.
 pub struct Payment {
@@ -117,6 +120,12 @@ impl Domain for Payment {
 
     fn due(&self) -> Vec<Due> {
         [Leg::TABLE, Charge::TABLE, PgBook::TABLE].map(|table| Due { table, column: "next_at" }).to_vec()
+    }
+
+    fn sagas(&self) -> Vec<SagaBook> {
+        // A top-up waits in its leg until the PG has answered, then in its own row until it is credited.
+        let window = self.policy.budget + MARGIN;
+        [Leg::TABLE, Charge::TABLE].map(|table| SagaBook { table, open: "next_at", window }).to_vec()
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {

@@ -56,7 +56,7 @@ impl Command for TopUp {
 
 /// Names the rows that the command reads.
 pub(crate) fn command_keys(command: &TopUp, keys: &mut Keys) {
-    keys.want::<ChargeKey>((key_of(command),));
+    keys.claim::<ChargeKey>((key_of(command),));
 }
 
 fn key_of(command: &TopUp) -> Arc<[u8]> {

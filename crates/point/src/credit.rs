@@ -24,6 +24,11 @@ impl Participant for Credit {
         plan.lines.is_empty() && plan.total > Money::ZERO
     }
 
+    /// A top-up is a saga of payment's own: no topology varies it.
+    fn acts_always_on(&self) -> &'static [&'static str] {
+        &["charge.done", "credit.asked"]
+    }
+
     fn keys(&self, plan: &Plan, keys: &mut Keys) {
         keys.want::<Points>((plan.user,));
     }

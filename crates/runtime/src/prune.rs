@@ -61,14 +61,15 @@ pub fn horizon(registry: &Registry, handles: &[Handle], now: Timestamp) -> Resul
     let mut lower = |id: Uuid| horizon = Some(horizon.map_or(id, |known| known.min(id)));
     for handle in handles {
         for domain in registry.of(&handle.database) {
-            let Some(book) = domain.sagas() else { continue };
-            lower(first_id_of(now.before(book.window)));
-            let open = Query::of(book.table, MOST_OPEN).filter(book.open, Compare::Present, Value::Null);
-            let rows = handle.reader.query(&open.sort(book.open, false))?;
-            if rows.len() >= MOST_OPEN as usize {
-                return Ok(None);
+            for book in domain.sagas() {
+                lower(first_id_of(now.before(book.window)));
+                let open = Query::of(book.table, MOST_OPEN).filter(book.open, Compare::Present, Value::Null);
+                let rows = handle.reader.query(&open.sort(book.open, false))?;
+                if rows.len() >= MOST_OPEN as usize {
+                    return Ok(None);
+                }
+                rows.iter().filter_map(|row| id_at(row, 0)).for_each(&mut lower);
             }
-            rows.iter().filter_map(|row| id_at(row, 0)).for_each(&mut lower);
         }
         let open = Query::of(DeadLetter::TABLE, MOST_OPEN).filter(
             "status",

@@ -3,7 +3,7 @@
 use kernel::judge::letters::DeadLetter;
 use kernel::ledger::Opening;
 use kernel::participation::Inbox;
-use kernel::routing::Routing;
+use kernel::routing::{Listening, Routing};
 use kernel::topology::{Database, Known, Topology};
 use kernel::{Domain, DomainName, Record, Step, Table};
 use std::sync::Arc;
@@ -51,8 +51,14 @@ impl Registry {
     /// `topology` compiled for these domains.
     #[must_use]
     pub fn routing(&self, topology: &Topology) -> Routing {
-        let hears: Vec<_> = self.domains.iter().map(|domain| (domain.name(), domain.hears())).collect();
-        Routing::compile(topology, &self.known(), &hears)
+        let always = |domain: &Arc<dyn Domain>| -> Vec<_> {
+            domain.participants().iter().map(|step| (step.step(), step.acts_always_on())).collect()
+        };
+        let listening = Listening {
+            domains: self.domains.iter().map(|domain| (domain.name(), domain.hears())).collect(),
+            steps: self.domains.iter().flat_map(always).collect(),
+        };
+        Routing::compile(topology, &self.known(), &listening)
     }
 
     /// The domains that `database` holds.

@@ -12,10 +12,9 @@ use failure::Failure;
 use item::{Item, What};
 use kernel::domain::{Alert, OutsideCall, Speech};
 use kernel::ids::Ids;
-use kernel::participation::Inbox;
 use kernel::routing::Routing;
 use kernel::said::Entry;
-use kernel::{Cx, Domain, DomainName, Key, Keys, Record, SaidEvent, Step, Table, Timestamp, WorkingSet};
+use kernel::{Cx, Domain, DomainName, Key, Keys, SaidEvent, Step, Table, Timestamp, WorkingSet};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use std::any::Any;
@@ -171,16 +170,16 @@ impl Engine {
         batch: &mut Batch<'w>,
         items: Vec<Item<'w>>,
     ) -> Result<Vec<Item<'w>>, StoreError> {
-        let mut keys = Keys::default();
+        let mut named = Keys::default();
         let mut readable = Vec::with_capacity(items.len());
         for item in items {
-            match self.keys(&item, &mut keys) {
+            match self.keys(&item, &mut named) {
                 Ok(()) => readable.push(item),
                 Err(error) => batch.failures.push(Failure::of(&item, &error.to_string())),
             }
         }
         let mut by_table: BTreeMap<&'static str, (&'static Table, Vec<Key>)> = BTreeMap::new();
-        for (table, key) in keys.take() {
+        for (table, key) in named.take() {
             if !batch.state.knows(table, &key) {
                 by_table.entry(table.name).or_insert_with(|| (table, Vec::new())).1.push(key);
             }
@@ -188,7 +187,7 @@ impl Engine {
         for (table, mut keys) in by_table.into_values() {
             keys.sort_unstable();
             keys.dedup();
-            let intent = if table.name == Inbox::TABLE.name { Intent::Claim } else { Intent::Change };
+            let intent = if named.claims(table) { Intent::Claim } else { Intent::Change };
             for row in store.load(table, &keys, intent)? {
                 batch.state.offer(table, Key::of_row(table, &row), Some(row));
             }

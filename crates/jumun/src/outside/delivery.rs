@@ -100,16 +100,20 @@ impl Outside for HttpSink {
     fn start(&self, request: Arc<dyn Any + Send + Sync>, door: Arc<Door>) {
         let Some(call) = request.downcast_ref::<DeliveryCall>().cloned() else { return };
         let seconds = self.clock.now().0.div_euclid(1_000);
-        let signature = self.webhook.sign(&call.webhook_id, seconds, call.body.as_bytes());
-        let post = self
-            .client
-            .post(&self.url)
-            .header("content-type", "application/json")
-            .header("webhook-id", call.webhook_id.as_str())
-            .header("webhook-timestamp", seconds.to_string())
-            .header("webhook-signature", signature)
-            .header("traceparent", call.trace.to_string())
-            .body(call.body.to_string());
+        // The standard allows no `.` in an id, and ours is `<order>.<event>`.
+        let id = call.webhook_id.replace('.', "_");
+        let signed = match self.webhook.sign(&id, seconds, call.body.as_bytes()) {
+            Ok(signed) => signed,
+            Err(error) => {
+                let outcome = DeliveryOutcome::Failed { detail: error.to_string(), retry: false };
+                return door.tell(call.answer(outcome), call.trace);
+            }
+        };
+        let mut post = self.client.post(&self.url).header("content-type", "application/json");
+        for (name, value) in signed.pairs() {
+            post = post.header(name, value);
+        }
+        let post = post.header("traceparent", call.trace.to_string()).body(call.body.to_string());
         self.runtime.spawn(async move {
             let outcome = match post.send().await {
                 Ok(answer) if answer.status().is_success() => DeliveryOutcome::Taken,
