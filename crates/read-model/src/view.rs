@@ -38,6 +38,7 @@ record! {
     }
     index "order_views_by_user" (user_id, order_id);
     index "order_views_by_status" (status, order_id);
+    index "order_views_by_trace" (trace);
 }
 
 /// What a word about an order means for its view.

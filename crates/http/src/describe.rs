@@ -1,0 +1,66 @@
+//! Refusals that many routes share, said once for the API's description.
+
+use crate::problem::{MEDIA_TYPE, ProblemDocument};
+use std::collections::BTreeMap;
+use utoipa::openapi::response::Response;
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
+use utoipa::{IntoResponses, ToSchema};
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+/// What any route may answer.
+pub(crate) struct Anyone;
+/// What a route for the signed-in may answer.
+pub(crate) struct SignedIn;
+/// What a route for administrators may answer.
+pub(crate) struct AdminsOnly;
+/// What a route with a JSON body may answer besides.
+pub(crate) struct WithBody;
+
+impl IntoResponses for Anyone {
+    fn responses() -> Responses {
+        problems(&[
+            ("400", "Malformed, or a bad parameter"),
+            ("429", "Too many requests; see `Retry-After`"),
+            ("500", "A fault of the shop's"),
+            ("503", "Not available right now; nothing was changed"),
+        ])
+    }
+}
+
+impl IntoResponses for SignedIn {
+    fn responses() -> Responses {
+        let mut all = problems(&[("401", "No valid access token")]);
+        all.extend(Anyone::responses());
+        all
+    }
+}
+
+impl IntoResponses for AdminsOnly {
+    fn responses() -> Responses {
+        let mut all = problems(&[("403", "Not an administrator")]);
+        all.extend(SignedIn::responses());
+        all
+    }
+}
+
+impl IntoResponses for WithBody {
+    fn responses() -> Responses {
+        problems(&[
+            ("408", "The body took too long"),
+            ("413", "The body is too large"),
+            ("415", "The body is not JSON"),
+            ("422", "A field cannot be taken; `errors` points at it"),
+        ])
+    }
+}
+
+fn problems(each: &[(&str, &str)]) -> Responses {
+    each.iter().map(|(status, description)| ((*status).to_owned(), problem(description))).collect()
+}
+
+fn problem(description: &str) -> RefOr<Response> {
+    let schema = Ref::from_schema_name(ProblemDocument::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new().description(description).content(MEDIA_TYPE, content).build().into()
+}

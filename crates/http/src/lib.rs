@@ -1,0 +1,28 @@
+//! The HTTP door: thin handlers over the shop's facade, and everything around them that a door needs.
+//!
+//! A handler reads a request, asks the [`shop::Shop`], and renders the answer; it decides nothing. Wire types are their own
+//! structs, so that what is stored and what is shown can change apart.
+//!
+//! Reading order: [`app`] (how a request passes through) → [`extract`] (what a handler can ask for) → [`problem`] (how it
+//! says no) → `routes` (one file a domain).
+
+pub mod app;
+pub mod auth;
+mod describe;
+pub mod extract;
+mod fields;
+mod figures;
+mod idempotency;
+pub mod limits;
+mod metrics;
+mod prefer;
+pub mod problem;
+mod query;
+mod render;
+mod routes;
+mod trace;
+mod wire;
+
+pub use app::{AppState, ConfigError, HttpConfig, app, metrics_app, openapi};
+pub use limits::{RateLimit, RateLimits};
+pub use problem::Problem;

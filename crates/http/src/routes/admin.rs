@@ -1,0 +1,131 @@
+//! What administrators look at and do with orders, events and the shop as a whole.
+
+mod events;
+mod letters;
+mod overview;
+
+use crate::app::AppState;
+use crate::extract::{Admin, Id, Page, Paging, Params, Tracing};
+use crate::problem::{Problem, ProblemDocument};
+use crate::wire::OrderBody;
+use axum::Json;
+use axum::extract::State;
+use kernel::ids::{OrderId, UserId};
+use kernel::judge::SagaStatus;
+use kernel::table::Field;
+use kernel::{Record, Timestamp};
+use order::FulfilOrder;
+use read_model::OrderView;
+use runtime::ports::store::{Compare, Query};
+use serde::Deserialize;
+use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(list_orders))
+        .routes(routes!(fulfil))
+        .merge(events::routes())
+        .merge(overview::routes())
+        .merge(letters::routes())
+}
+
+/// How long a list waits for its views to show what was just written; after that it shows what there is.
+const CATCH_UP: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Deserialize)]
+struct OrderFilters {
+    status: Option<SagaStatus>,
+    user_id: Option<Uuid>,
+    from: Option<Timestamp>,
+    to: Option<Timestamp>,
+}
+
+/// Everybody's orders, newest first.
+#[utoipa::path(
+    get, path = "/v1/admin/orders", tag = "admin",
+    params(
+        ("status" = Option<String>, Query, description = "only orders of this status"),
+        ("user_id" = Option<Uuid>, Query, description = "only orders of this user"),
+        ("from" = Option<String>, Query, description = "only orders made then (RFC 3339) or later"),
+        ("to" = Option<String>, Query, description = "only orders made before"),
+        ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
+        ("cursor" = Option<String>, Query),
+    ),
+    responses((status = 200, body = Page<OrderBody>), (status = 400, body = ProblemDocument<'static>))
+)]
+async fn list_orders(
+    State(state): State<AppState>,
+    _: Admin,
+    Params(filters): Params<OrderFilters>,
+    paging: Paging,
+) -> Result<Json<Page<OrderBody>>, Problem> {
+    if let Ok(caught_up) = tokio::time::timeout(CATCH_UP, state.shop().caught_up("read-model")).await {
+        caught_up?;
+    }
+    let views: Vec<OrderView> = state.shop().list("read-model", &orders_like(&filters, &paging))?;
+    Ok(Json(Page::of(views, &paging, |view| view.order_id.0, OrderBody::of_view)))
+}
+
+/// Ids carry the time they were made at, so that times are ranges of the index that sorts.
+fn orders_like(filters: &OrderFilters, paging: &Paging) -> Query {
+    let mut query = Query::of(OrderView::TABLE, paging.rows());
+    if let Some(status) = filters.status {
+        query = query.filter("status", Compare::Is, status.to_value());
+    }
+    if let Some(user) = filters.user_id {
+        query = query.filter("user_id", Compare::Is, UserId(user).to_value());
+    }
+    if let Some(from) = filters.from {
+        query = query.filter("order_id", Compare::AtLeast, first_id_at(from).to_value());
+    }
+    if let Some(to) = filters.to {
+        query = query.filter("order_id", Compare::Below, first_id_at(to).to_value());
+    }
+    if let Some(before) = paging.before {
+        query = query.filter("order_id", Compare::Below, before.to_value());
+    }
+    query.sort("order_id", true)
+}
+
+/// The smallest UUID of version 7 that can be made at `at`.
+fn first_id_at(at: Timestamp) -> Uuid {
+    let ms = u128::try_from(at.0).unwrap_or(0).min((1 << 48) - 1);
+    Uuid::from_u128(ms << 80)
+}
+
+/// Marks an order as shipped: its customer can no longer cancel it.
+#[utoipa::path(
+    post, path = "/v1/admin/orders/{id}/fulfil", tag = "admin", params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, body = OrderBody),
+        (status = 404, body = ProblemDocument<'static>),
+        (status = 409, description = "ORDER_NOT_CONFIRMED", body = ProblemDocument<'static>),
+    )
+)]
+async fn fulfil(
+    State(state): State<AppState>,
+    Admin(admin): Admin,
+    Id(order): Id<OrderId>,
+    Tracing(trace): Tracing,
+) -> Result<Json<OrderBody>, Problem> {
+    state.shop().ask(FulfilOrder { order, by: admin.id() }, trace).await?;
+    OrderBody::of(&state.shop().order(order)?).map(Json)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_time_is_the_first_id_that_can_be_made_then() {
+        let at = Timestamp(1_700_000_000_123);
+        let first = first_id_at(at);
+        let made = uuid::Builder::from_unix_timestamp_millis(1_700_000_000_123, &[0; 10]).into_uuid();
+        let earlier = uuid::Builder::from_unix_timestamp_millis(1_700_000_000_122, &[0xff; 10]).into_uuid();
+        assert!(earlier < first && first <= made);
+        assert_eq!(first_id_at(Timestamp(-5)), Uuid::nil());
+    }
+}

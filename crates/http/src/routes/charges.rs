@@ -1,0 +1,102 @@
+//! Top-ups: points bought through the payment gateway.
+
+use crate::app::AppState;
+use crate::describe::{SignedIn, WithBody};
+use crate::extract::{Body, Caller, Id, Tracing};
+use crate::fields::Card;
+use crate::idempotency::IdempotencyKey;
+use crate::prefer::{Prefer, Waited};
+use crate::problem::{Problem, ProblemDocument};
+use crate::render::ChargeBody;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::Money;
+use kernel::ids::ChargeId;
+use payment::{Charge, ChargeStatus, TopUp};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(create)).routes(routes!(get))
+}
+
+/// A top-up to make.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewCharge {
+    /// How much to charge and credit, in minor units.
+    #[schema(value_type = i64, minimum = 1)]
+    amount: Money,
+    /// The payment gateway's token for a card.
+    card_token: Card,
+}
+
+/// Buys points through the payment gateway.
+#[utoipa::path(
+    post, path = "/v1/points/charges", tag = "points", security(("bearer" = [])),
+    params(
+        ("Idempotency-Key" = String, Header, description = "1 to 255 characters, bare or quoted"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+    ),
+    request_body = NewCharge,
+    responses(
+        (status = 201, description = "The settled top-up, completed or not", body = ChargeBody,
+            headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
+        (status = 202, description = "The top-up, still under way", body = ChargeBody,
+            headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
+        (status = 409, description = "The first request with this key is still under way",
+            body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn, WithBody
+    )
+)]
+async fn create(
+    State(state): State<AppState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    prefer: Prefer,
+    Tracing(trace): Tracing,
+    Body(new): Body<NewCharge>,
+) -> Result<Waited<ChargeBody>, Problem> {
+    let card_token = new.card_token.token()?;
+    let hashes = key.hashes(caller.id(), "POST", "/v1/points/charges", &new)?;
+    let command = TopUp {
+        user: caller.id(),
+        amount: new.amount,
+        currency: state.shop().currency(),
+        card_token,
+        key_hash: hashes.key,
+        body_hash: hashes.body,
+    };
+    let born = state.shop().ask(command, trace).await?;
+    let patience = prefer.at(&state);
+    let charge = state.shop().charge_settled(born.charge, patience.limit).await?;
+    let status = match charge.status {
+        ChargeStatus::Pending => StatusCode::ACCEPTED,
+        ChargeStatus::Completed | ChargeStatus::Declined | ChargeStatus::Cancelled => StatusCode::CREATED,
+    };
+    let location = format!("/v1/points/charges/{}", charge.id);
+    Ok(Waited { status, location, patience, replayed: born.replayed, body: (&charge).into() })
+}
+
+/// One top-up of the caller's.
+#[utoipa::path(
+    get, path = "/v1/points/charges/{id}", tag = "points", security(("bearer" = [])),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The top-up", body = ChargeBody),
+        (status = 404, description = "No such top-up of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn
+    )
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<ChargeId>,
+) -> Result<Json<ChargeBody>, Problem> {
+    let charge: Option<Charge> = state.shop().get("payment", (id,))?;
+    let own = charge.filter(|charge| charge.user_id == caller.id());
+    own.map(|charge| Json((&charge).into())).ok_or_else(|| Problem::not_found("top-up"))
+}

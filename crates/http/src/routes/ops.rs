@@ -1,0 +1,80 @@
+//! Whether the process lives, whether it can serve, and its metrics.
+
+use crate::app::AppState;
+use crate::figures::Figures;
+use crate::metrics::MEDIA_TYPE;
+use crate::problem::{Problem, ProblemDocument};
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderName, StatusCode, header};
+use serde::Serialize;
+use std::sync::Arc;
+use std::time::Duration;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+}
+
+pub(crate) fn metrics() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(scrape))
+}
+
+/// How the process is.
+#[derive(Debug, Serialize, ToSchema)]
+struct Health {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// The process lives.
+#[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
+async fn healthz() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// How long a database may take to answer before it counts as not ready.
+const ANSWER: Duration = Duration::from_secs(2);
+
+/// Every database answers, and takes commands.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations", security(()),
+    responses((status = 200, body = Health), (status = 503, description = "not yet, or no more", body = ProblemDocument<'static>))
+)]
+async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    let shop = Arc::clone(state.shop());
+    let asked = tokio::task::spawn_blocking(move || {
+        shop.system()
+            .databases()
+            .iter()
+            .filter(|handle| handle.door.is_closed() || handle.reader.log_state().is_err())
+            .map(|handle| handle.tail.name().to_owned())
+            .collect::<Vec<_>>()
+    });
+    let not_ready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail);
+    match tokio::time::timeout(ANSWER, asked).await {
+        Ok(Ok(away)) if away.is_empty() => Ok(Json(Health { status: "ok" })),
+        Ok(Ok(away)) => Err(not_ready(format!("not serving: {}", away.join(", ")))),
+        Ok(Err(_)) | Err(_) => Err(not_ready("a database does not answer".to_owned())),
+    }
+}
+
+/// Metrics, for a scraper.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations", security(()),
+    responses((status = 200, description = "OpenMetrics text", content_type = MEDIA_TYPE, body = String))
+)]
+async fn scrape(State(state): State<AppState>) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+    let figures = read_figures(&state).await?;
+    let text = state.metrics().text(&figures).map_err(|_| Problem::internal())?;
+    Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text))
+}
+
+/// The figures, read on a thread that may block.
+pub(super) async fn read_figures(state: &AppState) -> Result<Figures, Problem> {
+    let (shop, now) = (Arc::clone(state.shop()), state.now());
+    let read = tokio::task::spawn_blocking(move || Figures::read(&shop, now)).await;
+    Ok(read.map_err(|_| Problem::internal())??)
+}

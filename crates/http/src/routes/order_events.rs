@@ -1,0 +1,192 @@
+//! An order followed as it moves: server-sent events, one a status.
+
+use super::orders::visible;
+use crate::app::AppState;
+use crate::describe::SignedIn;
+use crate::extract::{Caller, Id};
+use crate::problem::{Problem, ProblemDocument};
+use crate::render::OrderBody;
+use axum::extract::State;
+use axum::response::sse::{Event, KeepAlive, Sse};
+use futures::Stream;
+use futures::stream::unfold;
+use kernel::ids::OrderId;
+use kernel::judge::{SagaStatus, StepState};
+use kernel::{Entry, Said, Timestamp};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use tokio::sync::mpsc;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(super) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(events))
+}
+
+/// Each status of an order as an event `order` that holds the whole order, beginning with the present one, until it is settled.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}/events", tag = "orders", security(("bearer" = [])),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "Events; the data of each is an order", body = OrderBody, content_type = "text/event-stream"),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn
+    )
+)]
+async fn events(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<OrderId>,
+) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, Problem> {
+    let mut order = visible(&state, &caller, id)?;
+    let (sender, heard) = mpsc::unbounded_channel();
+    if !order.status.is_settled() {
+        let watcher = move |_, entry: &Arc<Entry>| {
+            let ends = moments(entry).iter().any(|moment| moment.status.is_settled());
+            sender.send(Arc::clone(entry)).is_ok() && !ends
+        };
+        state.shop().system().watch().add(id.0, Box::new(watcher));
+        // Looked at again: what was committed before the watch began is seen here, what comes after is heard.
+        order = visible(&state, &caller, id)?;
+    }
+    let now = Moment { status: order.status, reason: None, steps: Vec::new(), at: order.updated_at };
+    let following = Following { state, id, heard, waiting: VecDeque::from([now]), shown: None };
+    let stream = unfold(following, |mut following| async {
+        let event = following.next().await?;
+        Some((event, following))
+    });
+    Ok(Sse::new(stream).keep_alive(KeepAlive::default()))
+}
+
+/// An order as it was said to stand.
+struct Moment {
+    status: SagaStatus,
+    reason: Option<String>,
+    steps: Vec<StepState>,
+    at: Timestamp,
+}
+
+/// Where an entry of the log says that its order stood, one after the other.
+fn moments(entry: &Entry) -> Vec<Moment> {
+    let moment = |said: &Said| {
+        let (status, steps) = match said {
+            Said::Created => (SagaStatus::Created, None),
+            Said::Placed => (SagaStatus::Pending, None),
+            Said::Failing { steps, .. } => (SagaStatus::Failing, Some(steps)),
+            Said::Failed { steps, .. } => (SagaStatus::Failed, Some(steps)),
+            Said::Cancelling => (SagaStatus::Cancelling, None),
+            Said::Cancelled { steps, .. } => (SagaStatus::Cancelled, Some(steps)),
+            Said::Confirmed { .. } => (SagaStatus::Confirmed, None),
+            Said::Asked { .. }
+            | Said::UndoAsked { .. }
+            | Said::Done { .. }
+            | Said::Refused { .. }
+            | Said::Pending { .. }
+            | Said::Compensated { .. }
+            | Said::Stuck { .. }
+            | Said::Fact { .. } => return None,
+        };
+        let reason = said.reason().map(ToString::to_string);
+        Some(Moment { status, reason, steps: steps.cloned().unwrap_or_default(), at: entry.at })
+    };
+    entry.events.iter().filter_map(|event| moment(&event.said)).collect()
+}
+
+/// How far a status is along an order's way: it only ever moves up.
+fn rank(status: SagaStatus) -> u8 {
+    match status {
+        SagaStatus::Created => 0,
+        SagaStatus::Pending => 1,
+        SagaStatus::Confirmed | SagaStatus::Failing => 2,
+        SagaStatus::Cancelling | SagaStatus::Failed => 3,
+        SagaStatus::Cancelled => 4,
+    }
+}
+
+/// One client that follows one order.
+struct Following {
+    state: AppState,
+    id: OrderId,
+    heard: mpsc::UnboundedReceiver<Arc<Entry>>,
+    waiting: VecDeque<Moment>,
+    /// The last status that was shown.
+    shown: Option<SagaStatus>,
+}
+
+impl Following {
+    /// The next event; none after a settled order was shown.
+    async fn next(&mut self) -> Option<Result<Event, axum::Error>> {
+        while !self.shown.is_some_and(SagaStatus::is_settled) {
+            let Some(moment) = self.waiting.pop_front() else {
+                self.waiting.extend(moments(self.heard.recv().await?.as_ref()));
+                continue;
+            };
+            // Heard and looked at both: shown once.
+            if self.shown.is_none_or(|shown| rank(moment.status) > rank(shown)) {
+                self.shown = Some(moment.status);
+                return self.show(moment);
+            }
+        }
+        None
+    }
+
+    fn show(&self, moment: Moment) -> Option<Result<Event, axum::Error>> {
+        let read = || {
+            let order = self.state.shop().order(self.id)?;
+            let (is_now, body) = (order.status == moment.status, OrderBody::of(&order)?);
+            Ok(if is_now { body } else { body.at(moment.status, moment.reason, &moment.steps, moment.at) })
+        };
+        match read() {
+            Ok(body) => Some(Event::default().event("order").json_data(body)),
+            Err(error) => {
+                // The stream ends; the client asks again and is told why.
+                let error: shop::ShopError = error;
+                tracing::warn!(%error, order_id = %self.id, "an order could not be followed");
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::{DomainName, Reason, SaidEvent, Step, Trace};
+
+    fn entry(said: Vec<Said>) -> Entry {
+        let events = said.into_iter().map(|said| SaidEvent { by: DomainName::of("order"), said }).collect();
+        Entry {
+            v: Entry::VERSION,
+            key: uuid::Uuid::nil(),
+            at: Timestamp(7),
+            trace: Trace::default(),
+            plan: None,
+            events,
+        }
+    }
+
+    #[test]
+    fn one_row_of_the_log_may_tell_of_several_statuses() {
+        let reason = Reason::OUT_OF_STOCK;
+        let told = moments(&entry(vec![
+            Said::Placed,
+            Said::Refused { step: Step::STOCK, reason: reason.clone() },
+            Said::Failing { reason: reason.clone(), steps: Vec::new() },
+            Said::Failed { reason, steps: Vec::new() },
+        ]));
+        let told: Vec<_> =
+            told.iter().map(|moment| (moment.status.word(), moment.reason.as_deref())).collect();
+        let why = Some("OUT_OF_STOCK");
+        assert_eq!(told, [("PENDING", None), ("FAILING", why), ("FAILED", why)]);
+    }
+
+    #[test]
+    fn every_way_that_an_order_can_go_moves_up() {
+        use SagaStatus::{Cancelled, Cancelling, Confirmed, Created, Failed, Failing, Pending};
+        for way in [vec![Created, Pending, Failing, Failed], vec![Pending, Confirmed, Cancelling, Cancelled]]
+        {
+            assert!(way.is_sorted_by_key(|status| rank(*status)));
+            assert!(way.windows(2).all(|pair| rank(pair[0]) < rank(pair[1])), "{way:?}");
+        }
+    }
+}

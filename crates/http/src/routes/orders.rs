@@ -1,0 +1,318 @@
+//! Orders: placed, paid, cancelled, looked at. (Their events: `order_events`.)
+
+use super::products::newest_first;
+use crate::app::AppState;
+use crate::describe::{SignedIn, WithBody};
+use crate::extract::{Body, Caller, Id, Page, Paging, Tracing};
+use crate::fields::{self, Card, Quantity, UsePoints};
+use crate::idempotency::IdempotencyKey;
+use crate::prefer::{Patience, Prefer, Waited, catch_up};
+use crate::problem::{Problem, ProblemDocument};
+use crate::render::OrderBody;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use kernel::ids::{OrderId, ProductId};
+use kernel::judge::SagaStatus;
+use kernel::{Record, Refused, Value};
+use order::{CancelOrder, Order};
+use read_model::OrderView;
+use runtime::ports::store::{Compare, Query};
+use serde::{Deserialize, Serialize};
+use shop::ShopError;
+use shop::quoter::Ask;
+use smol_str::SmolStr;
+use std::collections::BTreeMap;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+use uuid::Uuid;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new()
+        .routes(routes!(place, list))
+        .routes(routes!(get))
+        .routes(routes!(pay))
+        .routes(routes!(cancel))
+        .merge(super::order_events::routes())
+}
+
+/// The most bytes of `extras`, as JSON.
+const EXTRAS_MAX: usize = 4_096;
+
+/// An order to place.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOrder {
+    /// What to buy, 1 to 100 lines; the same product in two lines is summed.
+    lines: Vec<NewLine>,
+    /// The coupon to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_coupon_id: Option<Uuid>,
+    /// The points to use; none unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<UsePoints>,
+    /// The payment gateway's token for a card; needed if something is left to pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card_token: Option<Card>,
+    /// `false`: make the order now, pay it later (`POST /v1/orders/{id}/payments`).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pay: Option<bool>,
+    /// What participants that an application adds want to know, at most 4096 bytes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Object>)]
+    extras: Option<BTreeMap<SmolStr, serde_json::Value>>,
+}
+
+/// One line of an order to place.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewLine {
+    /// The product.
+    product_id: Uuid,
+    /// How many.
+    quantity: Quantity,
+}
+
+impl NewOrder {
+    /// What the quoter is asked; every field is looked at, used or not.
+    fn ask(&self, caller: &Caller) -> Result<Ask, Problem> {
+        let payment = fields::payment(self.user_coupon_id, self.points, self.card_token.as_ref())?;
+        let payment = if self.pay.unwrap_or(true) {
+            Some(payment)
+        } else {
+            self.refuse_payment_fields()?;
+            None
+        };
+        let extras = self.extras.clone().unwrap_or_default();
+        if serde_json::to_string(&extras).map_or(true, |text| text.len() > EXTRAS_MAX) {
+            return Err(Problem::field(
+                "/extras",
+                "INVALID_FIELD",
+                format!("must have at most {EXTRAS_MAX} bytes"),
+            ));
+        }
+        let lines = self.lines.iter().map(|line| (ProductId(line.product_id), line.quantity.get())).collect();
+        Ok(Ask::Place { user: caller.id(), lines, payment, extras })
+    }
+
+    /// An order that is not yet to be paid says nothing of how.
+    fn refuse_payment_fields(&self) -> Result<(), Problem> {
+        let given = [
+            ("/user_coupon_id", self.user_coupon_id.is_some()),
+            ("/points", self.points.is_some()),
+            ("/card_token", self.card_token.is_some()),
+        ];
+        match given.into_iter().find(|(_, given)| *given) {
+            Some((pointer, _)) => {
+                let detail = "belongs to the payment request, not to an order with `pay: false`";
+                Err(Problem::field(pointer, "FIELD_WITHOUT_PAYMENT", detail))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The refusal of an order, with the line at fault where the quote named a product: it knows products, not lines.
+    fn refused(&self, error: ShopError) -> Problem {
+        let Problem { status, code, detail, errors, retry_after } = Problem::from(error);
+        let named = |line: &NewLine| detail.contains(&line.product_id.to_string());
+        let at_fault = self.lines.iter().position(named).filter(|_| code == "PRODUCT_UNKNOWN");
+        let problem = Problem { status, code, detail: detail.clone(), errors, retry_after };
+        match at_fault {
+            Some(line) => {
+                Problem { errors: Vec::new(), ..problem }.at(format!("/lines/{line}/product_id"), detail)
+            }
+            None => problem,
+        }
+    }
+}
+
+/// Places an order. A refused order is a settled order (`FAILED` and its `reason`), not an HTTP error.
+#[utoipa::path(
+    post, path = "/v1/orders", tag = "orders", security(("bearer" = [])),
+    params(
+        ("Idempotency-Key" = String, Header, description = "1 to 255 characters, bare or quoted"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+    ),
+    request_body = NewOrder,
+    responses(
+        (status = 201, description = "The settled order; with `pay: false` the created one", body = OrderBody,
+            headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
+        (status = 202, description = "The order, still under way", body = OrderBody,
+            headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
+        (status = 409, description = "`IDEMPOTENCY_KEY_IN_FLIGHT`", body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn, WithBody
+    )
+)]
+async fn place(
+    State(state): State<AppState>,
+    caller: Caller,
+    key: IdempotencyKey,
+    prefer: Prefer,
+    Tracing(trace): Tracing,
+    Body(new): Body<NewOrder>,
+) -> Result<Waited<OrderBody>, Problem> {
+    let ask = new.ask(&caller)?;
+    let hashes = key.hashes(caller.id(), "POST", "/v1/orders", &new)?;
+    let born = state.shop().place(ask, hashes.into(), trace).await.map_err(|error| new.refused(error))?;
+    answer(&state, born.order, prefer, Asked::ToMake { replayed: born.replayed }).await
+}
+
+/// How an order that was made with `pay: false` is to be paid.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewPayment {
+    /// The coupon to use.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_coupon_id: Option<Uuid>,
+    /// The points to use; none unless given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    points: Option<UsePoints>,
+    /// The payment gateway's token for a card; needed if something is left to pay.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    card_token: Option<Card>,
+}
+
+/// Pays an order that was made with `pay: false`, at the prices it was made at.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/payments", tag = "orders", security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path),
+        ("Idempotency-Key" = String, Header, description = "1 to 255 characters, bare or quoted"),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+    ),
+    request_body = NewPayment,
+    responses(
+        (status = 201, description = "The settled order", body = OrderBody,
+            headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
+        (status = 202, description = "The order, still under way", body = OrderBody,
+            headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`ORDER_NOT_PAYABLE` (paid already, failed, expired) or `IDEMPOTENCY_KEY_IN_FLIGHT`",
+            body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn, WithBody
+    )
+)]
+async fn pay(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(order): Id<OrderId>,
+    key: IdempotencyKey,
+    prefer: Prefer,
+    Tracing(trace): Tracing,
+    Body(new): Body<NewPayment>,
+) -> Result<Waited<OrderBody>, Problem> {
+    let payment = fields::payment(new.user_coupon_id, new.points, new.card_token.as_ref())?;
+    let hashes = key.hashes(caller.id(), "POST", &format!("/v1/orders/{order}/payments"), &new)?;
+    let ask = Ask::Pay { user: caller.id(), order, payment };
+    let born = state.shop().place(ask, hashes.into(), trace).await?;
+    answer(&state, born.order, prefer, Asked::ToMake { replayed: born.replayed }).await
+}
+
+/// Cancels an order: the caller's own, or any for an administrator.
+#[utoipa::path(
+    post, path = "/v1/orders/{id}/cancel", tag = "orders", security(("bearer" = [])),
+    params(
+        ("id" = Uuid, Path),
+        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+    ),
+    responses(
+        (status = 200, description = "The settled order", body = OrderBody,
+            headers(("Location" = String), ("Preference-Applied" = String))),
+        (status = 202, description = "The order, its cancellation under way", body = OrderBody,
+            headers(("Location" = String), ("Preference-Applied" = String))),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`ORDER_NOT_CANCELLABLE` or `CANCEL_WINDOW_CLOSED`",
+            body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn
+    )
+)]
+async fn cancel(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(order): Id<OrderId>,
+    prefer: Prefer,
+    Tracing(trace): Tracing,
+) -> Result<Waited<OrderBody>, Problem> {
+    let customer = (!caller.is_admin()).then(|| caller.id());
+    state.shop().ask(CancelOrder { order, customer }, trace).await?;
+    answer(&state, order, prefer, Asked::ToCancel).await
+}
+
+/// What the client asked for.
+enum Asked {
+    /// Something new.
+    ToMake {
+        /// It had been made before.
+        replayed: bool,
+    },
+    /// An end to it.
+    ToCancel,
+}
+
+/// The order once it is settled, or as it is when the client's patience ends.
+async fn answer(
+    state: &AppState,
+    id: OrderId,
+    prefer: Prefer,
+    asked: Asked,
+) -> Result<Waited<OrderBody>, Problem> {
+    let mut order = state.shop().order(id)?;
+    // Made and not to be paid yet: that is all that was asked for.
+    let awaited = order.status != SagaStatus::Created;
+    let patience = if awaited { prefer.at(state) } else { Patience::NONE };
+    if awaited && !order.status.is_settled() && !patience.limit.is_zero() {
+        order = state.shop().settled(id, patience.limit).await?.order();
+    }
+    let (done, replayed) = match asked {
+        Asked::ToMake { replayed } => (StatusCode::CREATED, replayed),
+        Asked::ToCancel => (StatusCode::OK, false),
+    };
+    let status = if order.status.is_settled() || !awaited { done } else { StatusCode::ACCEPTED };
+    let (location, body) = (format!("/v1/orders/{id}"), OrderBody::of(&order)?);
+    Ok(Waited { status, location, patience, replayed, body })
+}
+
+/// The order, if the caller may see it.
+pub(super) fn visible(state: &AppState, caller: &Caller, id: OrderId) -> Result<Order, Problem> {
+    let order: Option<Order> = state.shop().get("order", (id,))?;
+    let order = order.filter(|order| caller.owns(order.user_id));
+    Ok(order.ok_or_else(|| Refused::not_found("order"))?)
+}
+
+/// The caller's orders, newest first.
+#[utoipa::path(
+    get, path = "/v1/orders", tag = "orders", security(("bearer" = [])),
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page of orders", body = Page<OrderBody>), SignedIn)
+)]
+async fn list(
+    State(state): State<AppState>,
+    caller: Caller,
+    paging: Paging,
+) -> Result<Json<Page<OrderBody>>, Problem> {
+    catch_up(&state, "read-model").await?;
+    let query = Query::of(OrderView::TABLE, paging.rows());
+    let query = query.filter("user_id", Compare::Is, Value::Id(caller.id().0));
+    let rows: Vec<OrderView> = state.shop().list("read-model", &newest_first(query, "order_id", &paging))?;
+    let Page { items, next_cursor } = Page::of(rows, &paging, |view| view.order_id.0, OrderBody::of_view);
+    Ok(Json(Page { items: items.into_iter().collect::<Result<_, _>>()?, next_cursor }))
+}
+
+/// One order.
+#[utoipa::path(
+    get, path = "/v1/orders/{id}", tag = "orders", security(("bearer" = [])),
+    params(("id" = Uuid, Path)),
+    responses(
+        (status = 200, description = "The order", body = OrderBody),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        SignedIn
+    )
+)]
+async fn get(
+    State(state): State<AppState>,
+    caller: Caller,
+    Id(id): Id<OrderId>,
+) -> Result<Json<OrderBody>, Problem> {
+    Ok(Json(OrderBody::of(&visible(&state, &caller, id)?)?))
+}

@@ -1,0 +1,48 @@
+//! Balances and their history. (Top-ups: `charges`.)
+
+use super::products::newest_first;
+use crate::app::AppState;
+use crate::describe::SignedIn;
+use crate::extract::{Caller, Page, Paging};
+use crate::problem::Problem;
+use crate::render::{PointEntryBody, PointsBody};
+use axum::Json;
+use axum::extract::State;
+use kernel::{Money, Record, Value};
+use point::{PointEntry, Points};
+use runtime::ports::store::{Compare, Query};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+pub(crate) fn routes() -> OpenApiRouter<AppState> {
+    OpenApiRouter::new().routes(routes!(balance)).routes(routes!(history)).merge(super::charges::routes())
+}
+
+/// The caller's balance.
+#[utoipa::path(
+    get, path = "/v1/points", tag = "points", security(("bearer" = [])),
+    responses((status = 200, description = "The balance", body = PointsBody), SignedIn)
+)]
+async fn balance(State(state): State<AppState>, caller: Caller) -> Result<Json<PointsBody>, Problem> {
+    let points: Option<Points> = state.shop().get("point", (caller.id(),))?;
+    // A user without a row has nothing.
+    let balance = points.map_or(Money::ZERO, |points| points.balance).minor();
+    Ok(Json(PointsBody { balance, currency: state.shop().currency() }))
+}
+
+/// Every change of the caller's balance, newest first.
+#[utoipa::path(
+    get, path = "/v1/points/history", tag = "points", security(("bearer" = [])),
+    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    responses((status = 200, description = "A page of changes", body = Page<PointEntryBody>), SignedIn)
+)]
+async fn history(
+    State(state): State<AppState>,
+    caller: Caller,
+    paging: Paging,
+) -> Result<Json<Page<PointEntryBody>>, Problem> {
+    let query = Query::of(PointEntry::TABLE, paging.rows());
+    let query = query.filter("user_id", Compare::Is, Value::Id(caller.id().0));
+    let rows: Vec<PointEntry> = state.shop().list("point", &newest_first(query, "id", &paging))?;
+    Ok(Json(Page::of(rows, &paging, |entry| entry.id, |entry| entry.clone().into())))
+}
