@@ -155,3 +155,30 @@ fn refuse_strangers(path: &Path, databases: &[Database]) -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// Starts a new epoch in the named databases: the operator's word that their present state is to be believed, although others
+/// have read further in their logs.
+///
+/// # Errors
+/// If there is no such database, or it cannot be written.
+pub fn start_epochs(config: &crate::Config, names: &[String]) -> anyhow::Result<()> {
+    if names.is_empty() {
+        return Ok(());
+    }
+    let text = crate::topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
+    let (topology, registry) = shop::Domains::new(config.policies.clone()).place(&text)?;
+    for name in names {
+        let database = topology.databases().into_iter().find(|database| database.name == *name);
+        let database = database.with_context(|| {
+            format!("--new-epoch {name}: topology {} has no such database", topology.name)
+        })?;
+        let file = folder::database(&config.file.data, name);
+        if !file.is_file() {
+            bail!("--new-epoch {name}: {} does not exist", file.display());
+        }
+        let options = Options::new(Epoch(Uuid::from_u128(rand::random())));
+        let mut store = SqliteStore::open(&file, &registry.tables(&database), &options)?;
+        store.new_epoch(Epoch(Uuid::from_u128(rand::random())))?;
+    }
+    Ok(())
+}

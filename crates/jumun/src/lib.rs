@@ -4,9 +4,13 @@
 //! their own (see `docs/adding-a-participant.md`).
 
 pub mod compose;
+pub mod config;
 pub mod databases;
 pub mod folder;
 pub mod outside;
+pub mod server;
 pub mod topologies;
 
 pub use compose::{Setup, compose};
+pub use config::Config;
+pub use server::Server;

@@ -8,6 +8,7 @@ use runtime::ports::outside::Outside;
 use std::any::Any;
 use std::fs::{File, OpenOptions};
 use std::io::Write;
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -83,6 +84,18 @@ pub struct HttpSink {
 }
 
 impl HttpSink {
+    /// The client for it: no redirects, no proxy, and no receiver at a private address unless allowed.
+    ///
+    /// # Errors
+    /// If the machine's TLS cannot be set up.
+    pub fn client(allow_private: bool) -> reqwest::Result<reqwest::Client> {
+        let client = reqwest::Client::builder()
+            .redirect(reqwest::redirect::Policy::none())
+            .no_proxy()
+            .timeout(std::time::Duration::from_secs(10));
+        if allow_private { client.build() } else { client.dns_resolver(Arc::new(PublicOnly)).build() }
+    }
+
     /// A sink that posts to `url`, signed by `webhook`.
     #[must_use]
     pub fn new(
@@ -128,5 +141,39 @@ impl Outside for HttpSink {
             };
             door.tell(call.answer(outcome), call.trace);
         });
+    }
+}
+
+/// Resolves names to public addresses only, so that a configured receiver cannot be turned on what stands behind the firewall.
+struct PublicOnly;
+
+impl reqwest::dns::Resolve for PublicOnly {
+    fn resolve(&self, name: reqwest::dns::Name) -> reqwest::dns::Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> =
+                tokio::net::lookup_host((name.as_str(), 0)).await?.filter(is_public).collect();
+            if found.is_empty() {
+                return Err(
+                    "the receiver has no public address; allow private ones with delivery.allow_private"
+                        .into(),
+                );
+            }
+            Ok(Box::new(found.into_iter()) as reqwest::dns::Addrs)
+        })
+    }
+}
+
+fn is_public(address: &SocketAddr) -> bool {
+    match address.ip() {
+        IpAddr::V4(ip) => {
+            !(ip.is_loopback()
+                || ip.is_private()
+                || ip.is_link_local()
+                || ip.is_unspecified()
+                || ip.is_broadcast())
+        }
+        IpAddr::V6(ip) => {
+            !(ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local())
+        }
     }
 }

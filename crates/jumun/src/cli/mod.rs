@@ -1,0 +1,113 @@
+//! The command line: logs to stderr, results to stdout; exit codes 0, 1 (checked and found wanting), 2 (usage).
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
+
+mod serve;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jumun::Config;
+use jumun::config::Flags;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// An order-and-payment backend that keeps stock, coupons, points and payment honest, however a shop is split into services.
+///
+/// Try it: `jumun demo`. Run it: `jumun serve`, then open http://127.0.0.1:8080/docs.
+#[derive(Debug, Parser)]
+#[command(name = "jumun", version, propagate_version = true, arg_required_else_help = true)]
+pub(crate) struct Cli {
+    /// How logs on stderr look.
+    #[arg(long, global = true, value_enum, default_value_t = LogFormat::Human)]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people.
+    Human,
+    /// A JSON document a line.
+    Json,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serve a topology's units in this process
+    Serve(serve::Serve),
+}
+
+/// Which system a command is about: the same for all that look at or drive one.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct SystemArgs {
+    /// The topology: a shipped one by name (see `jumun topology list`), or a file [default: seven-services]
+    #[arg(long, value_name = "NAME|FILE")]
+    topology: Option<String>,
+    /// The data folder [default: ./data]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// A TOML configuration file; JUMUN_… environment variables and flags come before it
+    #[arg(long, value_name = "FILE", env = "JUMUN_CONFIG")]
+    config: Option<PathBuf>,
+    /// ISO 4217 code of every amount [default: KRW]
+    #[arg(long, value_name = "CODE")]
+    currency: Option<String>,
+}
+
+impl SystemArgs {
+    /// The configuration, with these flags over it.
+    fn load(
+        &self,
+        listen: Option<SocketAddr>,
+        admin_listen: Option<SocketAddr>,
+        rate_limit: Option<String>,
+    ) -> anyhow::Result<Config> {
+        let flags = Flags {
+            topology: self.topology.clone(),
+            data: self.data.clone(),
+            currency: self.currency.clone(),
+            listen,
+            admin_listen,
+            rate_limit,
+        };
+        Config::load(self.config.as_deref(), &flags)
+    }
+}
+
+/// How a command ended, as an exit code tells it.
+pub(crate) enum Ended {
+    /// All well.
+    Well,
+    /// Checked and found wanting.
+    Wanting,
+}
+
+pub(crate) fn run(cli: Cli) -> ExitCode {
+    log_to_stderr(cli.log_format);
+    let ended = match cli.command {
+        Command::Serve(serve) => serve.run(),
+    };
+    match ended {
+        Ok(Ended::Well) => ExitCode::SUCCESS,
+        Ok(Ended::Wanting) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn log_to_stderr(format: LogFormat) {
+    use tracing_subscriber::EnvFilter;
+    let filter = EnvFilter::try_from_env("JUMUN_LOG").unwrap_or_else(|_| EnvFilter::new("warn,jumun=info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match format {
+        LogFormat::Human => builder.with_target(false).init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Runs `work` on a runtime of its own.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+}

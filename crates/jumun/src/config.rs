@@ -1,0 +1,251 @@
+//! Configuration: flags over `JUMUN_…` environment over a TOML file over defaults, parsed into types that hold what they need.
+
+use anyhow::{Context, bail};
+use figment::Figment;
+use figment::providers::{Env, Format, Serialized, Toml};
+use http_api::{RateLimit, RateLimits};
+use kernel::Currency;
+use serde::{Deserialize, Serialize};
+use shop::Policies;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// The configuration as files and environment spell it; durations in seconds.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct File {
+    /// A shipped topology's name, or a file.
+    pub topology: String,
+    /// The data folder.
+    pub data: PathBuf,
+    /// Where HTTP listens.
+    pub listen: SocketAddr,
+    /// Where `/metrics` listens if the main address is public.
+    pub admin_listen: Option<SocketAddr>,
+    /// ISO 4217 code of every amount.
+    pub currency: String,
+    /// `on`, `off`, or requests a minute per client and per user (sign-up and log-in get a tenth).
+    pub rate_limit: String,
+    /// The most messages in one batch.
+    pub batch_cap: usize,
+    /// A saga's deadline.
+    pub deadline_s: u64,
+    /// How long an order made with `pay: false` waits to be paid.
+    pub created_expiry_s: u64,
+    /// How long after its confirmation an order can be cancelled.
+    pub cancel_window_s: u64,
+    /// How long log rows are kept after everybody has read them.
+    pub log_retention_s: u64,
+    /// The first administrator's address.
+    pub admin_email: Option<String>,
+    /// The first administrator's password.
+    pub admin_password: Option<Secret>,
+    /// What access tokens are signed with, at least 32 characters; else one is made and kept in the data folder.
+    pub signing_key: Option<Secret>,
+    /// The payment gateway.
+    pub pg: PgFile,
+    /// The data platform.
+    pub delivery: DeliveryFile,
+}
+
+/// The payment gateway's settings.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PgFile {
+    /// A running PG simulator's address; else one is started inside.
+    pub url: Option<String>,
+    /// Its secret key.
+    pub secret_key: Option<Secret>,
+    /// What its webhooks are signed with (`whsec_…`).
+    pub webhook_secret: Option<Secret>,
+    /// How long one call may take.
+    pub call_timeout_s: u64,
+    /// How long after a send "not found" becomes final.
+    pub settling_s: u64,
+    /// How long a payment is tried.
+    pub budget_s: u64,
+}
+
+/// The data platform's settings.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DeliveryFile {
+    /// Where deliveries are posted; else they are appended to `deliveries.ndjson` in the data folder.
+    pub url: Option<String>,
+    /// What they are signed with (`whsec_…`).
+    pub secret: Option<Secret>,
+    /// Whether the receiver may have a private address.
+    pub allow_private: bool,
+}
+
+/// A value that is never shown.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("(secret)")
+    }
+}
+
+impl Serialize for Secret {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str("(secret)")
+    }
+}
+
+impl Default for File {
+    fn default() -> Self {
+        Self {
+            topology: "seven-services".to_owned(),
+            data: PathBuf::from("./data"),
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            admin_listen: None,
+            currency: "KRW".to_owned(),
+            rate_limit: "on".to_owned(),
+            batch_cap: 250,
+            deadline_s: 30,
+            created_expiry_s: 30 * 60,
+            cancel_window_s: 7 * 24 * 3_600,
+            log_retention_s: 7 * 24 * 3_600,
+            admin_email: None,
+            admin_password: None,
+            signing_key: None,
+            pg: PgFile::default(),
+            delivery: DeliveryFile::default(),
+        }
+    }
+}
+
+impl Default for PgFile {
+    fn default() -> Self {
+        Self {
+            url: None,
+            secret_key: None,
+            webhook_secret: None,
+            call_timeout_s: 3,
+            settling_s: 10,
+            budget_s: 60,
+        }
+    }
+}
+
+/// What the command line says over file and environment.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Flags {
+    /// `--topology`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub topology: Option<String>,
+    /// `--data`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<PathBuf>,
+    /// `--listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub listen: Option<SocketAddr>,
+    /// `--admin-listen`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub admin_listen: Option<SocketAddr>,
+    /// `--currency`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub currency: Option<String>,
+    /// `--rate-limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rate_limit: Option<String>,
+}
+
+/// The configuration, parsed.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// As spelled.
+    pub file: File,
+    /// The currency.
+    pub currency: Currency,
+    /// The rate limits.
+    pub rate_limits: RateLimits,
+    /// How the domains are set.
+    pub policies: Policies,
+}
+
+/// The name that the built-in PG adapter goes by, in payments and in its webhook's path.
+pub const PG_NAME: &str = "simulator";
+
+impl Config {
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// The first fault, naming the setting and where it came from.
+    pub fn load(path: Option<&Path>, flags: &Flags) -> anyhow::Result<Self> {
+        let mut figment = Figment::from(Serialized::defaults(File::default()));
+        if let Some(path) = path {
+            if !path.is_file() {
+                bail!("configuration file {}: there is no such file", path.display());
+            }
+            figment = figment.merge(Toml::file_exact(path));
+        }
+        let environment =
+            Env::prefixed("JUMUN_").map(|name| name.as_str().to_ascii_lowercase().replace("__", ".").into());
+        let figment = figment.merge(environment.split(".")).merge(Serialized::defaults(flags));
+        Self::parse(figment.extract().context("configuration")?)
+    }
+
+    /// Parses settings into what they mean.
+    ///
+    /// # Errors
+    /// The first fault, naming the setting.
+    pub fn parse(file: File) -> anyhow::Result<Self> {
+        let currency: Currency =
+            file.currency.parse().map_err(|error| anyhow::anyhow!("currency: {error}"))?;
+        let rate_limits = rate_limits(&file.rate_limit)?;
+        if !(1..=10_000).contains(&file.batch_cap) {
+            bail!("batch_cap: {} is not between 1 and 10000", file.batch_cap);
+        }
+        for (name, seconds) in [("deadline_s", file.deadline_s), ("created_expiry_s", file.created_expiry_s)]
+        {
+            if seconds == 0 {
+                bail!("{name}: must be at least one second");
+            }
+        }
+        if !file.listen.ip().is_loopback() && file.pg.url.is_none() && file.pg.secret_key.is_none() {
+            bail!(
+                "listen: {} is public, and the payment gateway is the built-in simulator with its default secret; \
+                 set pg.secret_key (JUMUN_PG__SECRET_KEY) first",
+                file.listen
+            );
+        }
+        if let Some(key) = &file.signing_key
+            && key.0.len() < 32
+        {
+            bail!("signing_key: needs at least 32 characters");
+        }
+        if file.admin_email.is_some() != file.admin_password.is_some() {
+            bail!("admin_email and admin_password: give both or neither");
+        }
+        let mut policies = Policies::new(currency, PG_NAME);
+        policies.order.deadline = Duration::from_secs(file.deadline_s);
+        policies.order.created_expiry = Duration::from_secs(file.created_expiry_s);
+        policies.order.cancel_window = Duration::from_secs(file.cancel_window_s);
+        policies.payment.call_timeout = Duration::from_secs(file.pg.call_timeout_s);
+        policies.payment.settling = Duration::from_secs(file.pg.settling_s);
+        policies.payment.budget = Duration::from_secs(file.pg.budget_s);
+        Ok(Self { file, currency, rate_limits, policies })
+    }
+}
+
+fn rate_limits(text: &str) -> anyhow::Result<RateLimits> {
+    match text {
+        "on" => Ok(RateLimits::default()),
+        "off" => Ok(RateLimits::Off),
+        number => {
+            let a_minute: NonZeroU32 = number
+                .parse()
+                .ok()
+                .with_context(|| format!("rate_limit: `{text}` is not on, off or requests a minute"))?;
+            let tenth = NonZeroU32::new(a_minute.get() / 10).unwrap_or(NonZeroU32::MIN);
+            let limit = RateLimit::per_minute(a_minute);
+            Ok(RateLimits::On { client: limit, user: limit, sign_in: RateLimit::per_minute(tenth) })
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A whole server in this process: data folder, payment gateway, shop, HTTP.
+
+use crate::compose::{Setup, compose};
+use crate::config::{Config, PG_NAME};
+use crate::databases::Storage;
+use crate::folder::Folder;
+use crate::outside::delivery::{FileSink, HttpSink};
+use crate::outside::pg::GatewayCalls;
+use crate::topologies;
+use anyhow::{Context, bail};
+use http_api::{AppState, HttpConfig};
+use kernel::{DomainName, Trace};
+use payment::StartReconciling;
+use pg::simulator::{DEFAULT_SECRET_KEY, Simulator, SimulatorConfig, WebhookConfig};
+use pg::webhook::StandardWebhook;
+use pg::{PaymentGateway, SimulatorClient, SimulatorClientConfig};
+use runtime::WorkerConfig;
+use runtime::adapters::SystemClock;
+use runtime::ports::clock::Clock;
+use runtime::ports::outside::Outside;
+use shop::{Domains, Shop};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use user::{EnsureAdmin, Ensured};
+
+/// A running server.
+pub struct Server {
+    shop: Arc<Shop>,
+    address: SocketAddr,
+    simulator: Option<Simulator>,
+    /// The administrator made at first start, and the password if it was made up.
+    first_admin: Option<FirstAdmin>,
+    closing: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    _folder: Arc<Folder>,
+}
+
+/// The administrator that was made at first start.
+#[derive(Clone, Debug)]
+pub struct FirstAdmin {
+    /// The address.
+    pub email: String,
+    /// The password, if it was made up here: shown once.
+    pub made_up: Option<String>,
+}
+
+/// How often the horizon is computed and old rows are pruned.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How long open requests may take once the server is asked to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+impl Server {
+    /// Starts everything that `config` names. `domains` adds an application's own participants: usually
+    /// `Domains::new(config.policies.clone())`.
+    ///
+    /// # Errors
+    /// What cannot be started, and why.
+    pub async fn start(config: &Config, domains: Domains) -> anyhow::Result<Self> {
+        let folder = Arc::new(Folder::take(&config.file.data)?);
+        let listener = TcpListener::bind(config.file.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.file.listen))?;
+        let address = listener.local_addr()?;
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let webhook_secret = webhook_secret(config, &folder)?;
+        let (simulator, gateway) = gateway(config, &folder, address, &webhook_secret).await?;
+        let outside = outside(config, &folder, gateway, &clock)?;
+        let topology = topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
+        let (shop, workers) = compose(Setup {
+            topology: &topology,
+            domains,
+            storage: Storage::Folder(folder.path()),
+            outside,
+            clock,
+            config: WorkerConfig { batch_cap: config.file.batch_cap, ..WorkerConfig::default() },
+        })
+        .with_context(|| format!("topology {}", config.file.topology))?;
+        shop.start(workers, config.file.batch_cap)?;
+        let signing_key = match &config.file.signing_key {
+            Some(key) => key.0.clone().into_bytes(),
+            None => folder.secret("signing.key")?,
+        };
+        let state = AppState::new(HttpConfig {
+            rate_limits: config.rate_limits,
+            webhook_secrets: BTreeMap::from([(PG_NAME.to_owned(), webhook_secret)]),
+            admin_metrics_only: !address.ip().is_loopback(),
+            ..HttpConfig::new(Arc::clone(&shop), signing_key)
+        })?;
+        let first_admin = first_admin(config, &shop).await?;
+        shop.system().ask(StartReconciling, Trace::default()).await?.map_err(anyhow::Error::new)?;
+        let (closing, closed) = watch::channel(false);
+        let mut tasks = vec![serve(listener, http_api::app(state.clone()), closed.clone())];
+        if let Some(admin) = config.file.admin_listen {
+            let listener =
+                TcpListener::bind(admin).await.with_context(|| format!("cannot listen on {admin}"))?;
+            tasks.push(serve(listener, http_api::metrics_app(state), closed.clone()));
+        }
+        tasks.push(housekeep(Arc::clone(&shop), Duration::from_secs(config.file.log_retention_s), closed));
+        Ok(Self { shop, address, simulator, first_admin, closing, tasks, _folder: folder })
+    }
+
+    /// Where HTTP listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The shop behind it.
+    #[must_use]
+    pub fn shop(&self) -> &Arc<Shop> {
+        &self.shop
+    }
+
+    /// The embedded payment-gateway simulator, if one runs.
+    #[must_use]
+    pub fn simulator(&self) -> Option<&Simulator> {
+        self.simulator.as_ref()
+    }
+
+    /// The administrator made at this start, if one was.
+    #[must_use]
+    pub fn first_admin(&self) -> Option<&FirstAdmin> {
+        self.first_admin.as_ref()
+    }
+
+    /// Stops taking requests, lets open ones end, decides what waits, and closes everything.
+    pub async fn stop(self) {
+        // If nobody listens any more, everything has ended already.
+        let _ = self.closing.send(true);
+        for mut task in self.tasks {
+            if tokio::time::timeout(DRAIN, &mut task).await.is_err() {
+                tracing::warn!("open requests did not end in time; they are cut");
+                task.abort();
+            }
+        }
+        let shop = self.shop;
+        if tokio::task::spawn_blocking(move || shop.stop()).await.is_err() {
+            tracing::error!("the shop ended by a panic");
+        }
+        if let Some(simulator) = self.simulator {
+            simulator.stop().await;
+        }
+    }
+}
+
+fn serve(listener: TcpListener, app: axum::Router, mut closed: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let service = app.into_make_service_with_connect_info::<SocketAddr>();
+        let closing = async move {
+            // An error means that the server is gone: close, too.
+            let _ = closed.wait_for(|closed| *closed).await;
+        };
+        if let Err(error) = axum::serve(listener, service).with_graceful_shutdown(closing).await {
+            tracing::error!(%error, "the HTTP server ended");
+        }
+    })
+}
+
+fn housekeep(shop: Arc<Shop>, log_retention: Duration, mut closed: watch::Receiver<bool>) -> JoinHandle<()> {
+    tokio::spawn(async move {
+        let mut ticks = tokio::time::interval(HOUSEKEEPING);
+        loop {
+            tokio::select! {
+                _ = closed.wait_for(|closed| *closed) => return,
+                _ = ticks.tick() => {}
+            }
+            let shop = Arc::clone(&shop);
+            let kept =
+                tokio::task::spawn_blocking(move || shop.system().housekeep(shop.registry(), log_retention))
+                    .await;
+            if let Ok(Err(error)) = kept {
+                tracing::warn!(%error, "housekeeping failed; it is tried again");
+            }
+        }
+    })
+}
+
+/// The secret that the PG's webhooks are signed with: configured, or made once for the embedded simulator.
+fn webhook_secret(config: &Config, folder: &Folder) -> anyhow::Result<String> {
+    use base64::Engine as _;
+    match &config.file.pg.webhook_secret {
+        Some(secret) => Ok(secret.0.clone()),
+        None => {
+            let secret = folder.secret("webhook.key")?;
+            Ok(format!("whsec_{}", base64::engine::general_purpose::STANDARD.encode(secret)))
+        }
+    }
+}
+
+/// The payment gateway: the configured one, or a simulator started inside.
+async fn gateway(
+    config: &Config,
+    folder: &Folder,
+    address: SocketAddr,
+    webhook_secret: &str,
+) -> anyhow::Result<(Option<Simulator>, Arc<dyn PaymentGateway>)> {
+    let secret_key =
+        config.file.pg.secret_key.as_ref().map_or(DEFAULT_SECRET_KEY.to_owned(), |secret| secret.0.clone());
+    let (simulator, base_url) = match &config.file.pg.url {
+        Some(url) => (None, url.clone()),
+        None => {
+            let webhook = WebhookConfig {
+                url: format!("http://127.0.0.1:{}/v1/webhooks/pg/{PG_NAME}", address.port()),
+                secret: webhook_secret.to_owned(),
+                duplicate_percent: 0,
+                reorder_percent: 0,
+            };
+            let simulator = Simulator::start(SimulatorConfig {
+                secret_key: secret_key.clone(),
+                webhook: Some(webhook),
+                ..SimulatorConfig::new(folder.path())
+            })
+            .await?;
+            let base_url = simulator.base_url();
+            (Some(simulator), base_url)
+        }
+    };
+    let timeout = config.policies.payment.call_timeout;
+    let client = SimulatorClient::new(SimulatorClientConfig { base_url, secret_key, timeout })?;
+    Ok((simulator, Arc::new(client)))
+}
+
+fn outside(
+    config: &Config,
+    folder: &Folder,
+    gateway: Arc<dyn PaymentGateway>,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<BTreeMap<DomainName, Arc<dyn Outside>>> {
+    let runtime = tokio::runtime::Handle::current();
+    let payments = GatewayCalls::new(gateway, Arc::clone(clock), runtime.clone());
+    let deliveries: Arc<dyn Outside> = match (&config.file.delivery.url, &config.file.delivery.secret) {
+        (None, _) => Arc::new(FileSink::open(&deliveries_file(folder.path()))?),
+        (Some(_), None) => {
+            bail!("delivery.secret: deliveries are signed; give the key that the receiver knows (whsec_…)")
+        }
+        (Some(url), Some(secret)) => {
+            let webhook = StandardWebhook::new(&[&secret.0]).context("delivery.secret")?;
+            let client = HttpSink::client(config.file.delivery.allow_private)?;
+            Arc::new(HttpSink::new(client, url, webhook, Arc::clone(clock), runtime))
+        }
+    };
+    Ok(BTreeMap::from([
+        (DomainName::of("payment"), Arc::new(payments) as Arc<dyn Outside>),
+        (DomainName::of("data-platform"), deliveries),
+    ]))
+}
+
+/// The file that deliveries are appended to by default.
+#[must_use]
+pub fn deliveries_file(data: &Path) -> std::path::PathBuf {
+    data.join("deliveries.ndjson")
+}
+
+/// Makes the first administrator where there is none.
+async fn first_admin(config: &Config, shop: &Shop) -> anyhow::Result<Option<FirstAdmin>> {
+    let (email, password, made_up) = match (&config.file.admin_email, &config.file.admin_password) {
+        (Some(email), Some(password)) => (email.clone(), password.0.clone(), false),
+        _ => ("admin@localhost".to_owned(), random_password(), true),
+    };
+    let text = password.clone();
+    let password_hash = tokio::task::spawn_blocking(move || http_api::auth::hash(&text))
+        .await?
+        .map_err(|error| anyhow::anyhow!("the first administrator's password cannot be hashed: {error}"))?;
+    let ensure = EnsureAdmin { email: email.as_str().into(), name: "Administrator".into(), password_hash };
+    Ok(match shop.ask(ensure, Trace::default()).await.context("the first administrator")? {
+        Ensured::Made(_) => Some(FirstAdmin { email, made_up: made_up.then_some(password) }),
+        Ensured::Exists(_) => None,
+    })
+}
+
+fn random_password() -> String {
+    use base64::Engine as _;
+    let bytes: [u8; 15] = rand::random();
+    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
+}
