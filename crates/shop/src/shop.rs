@@ -4,16 +4,19 @@ use crate::domains::{Domains, steps_of};
 use crate::facts::{Catalogue, LocalFacts, load, read};
 use crate::quoter::{Ask, Quoter, QuoterParts};
 use kernel::error::Refused;
-use kernel::ids::OrderId;
+use kernel::ids::{ChargeId, OrderId};
 use kernel::topology::Topology;
-use kernel::{Command, Currency, DomainName, Key, Record, Trace};
+use kernel::{Command, Currency, DomainName, Key, Record, Said, Trace};
 use order::{Born, KeyHash, Order};
 use parking_lot::Mutex;
+use payment::{Charge, ChargeStatus};
 use runtime::ports::store::{Query, Reader, StoreError};
 use runtime::tail::Observer;
+use runtime::watch::Watch;
 use runtime::{CommandError, Registry, System, Worker};
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Why something could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,6 +40,8 @@ pub struct Shop {
     system: Arc<System>,
     registry: Registry,
     quoter: Arc<Quoter>,
+    /// Those who wait for one top-up: fed by the log of payment, whose sagas they are.
+    charges: Arc<Watch>,
     currency: Currency,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -58,6 +63,10 @@ impl Shop {
         };
         let catalogue = Arc::new(Catalogue::default());
         home("product")?.tail.observe(Arc::clone(&catalogue) as Arc<dyn Observer>);
+        let charges = Arc::new(Watch::default());
+        if let Ok(payment) = home("payment") {
+            payment.tail.observe(Arc::clone(&charges) as Arc<dyn Observer>);
+        }
         let reader = |name| home(name).map(|home| Arc::clone(&home.reader));
         let facts = LocalFacts::new(
             reader("product")?,
@@ -79,6 +88,7 @@ impl Shop {
             system,
             registry,
             quoter,
+            charges,
             currency: domains.currency(),
             threads: Mutex::default(),
         }))
@@ -195,6 +205,32 @@ impl Shop {
     /// [`ShopError::NotFound`] if there is none.
     pub fn order(&self, id: OrderId) -> Result<Order, ShopError> {
         self.get("order", (id,))?.ok_or(ShopError::NotFound("order"))
+    }
+
+    /// The top-up, once it is settled or `limit` has passed.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] if there is none.
+    pub async fn charge_settled(&self, id: ChargeId, limit: Duration) -> Result<Charge, ShopError> {
+        let look = || self.get::<Charge>("payment", (id,))?.ok_or(ShopError::NotFound("top-up"));
+        let charge = look()?;
+        if charge.status != ChargeStatus::Pending || limit.is_zero() {
+            return Ok(charge);
+        }
+        let (sender, mut changes) = tokio::sync::watch::channel(());
+        let watcher = move |_, entry: &Arc<kernel::Entry>| {
+            let settled =
+                |said: &Said| matches!(said, Said::Fact { kind, .. } if kind == "payment.charge_settled");
+            let ends = entry.events.iter().any(|event| settled(&event.said));
+            sender.send(()).is_ok() && !ends
+        };
+        self.charges.add(id.0, Box::new(watcher));
+        let wait = async {
+            // Looked at after the watch began, and again whenever something is said of it.
+            while look()?.status == ChargeStatus::Pending && changes.changed().await.is_ok() {}
+            look()
+        };
+        tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| look())
     }
 
     /// Waits until the views of `domain` show everything that orders have said up to now: a read just after a write shows it.
