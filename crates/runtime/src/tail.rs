@@ -69,11 +69,39 @@ impl Tail {
         self.observers.write().push(observer);
     }
 
-    /// Takes in what was just committed; the positions are consecutive.
-    pub fn push(&self, rows: &[(Position, Arc<Entry>)]) {
-        let Some((last, _)) = rows.last() else { return };
+    /// Takes in what was just committed: `rows`, of which the first stands (or the next would stand) at `first`. What was
+    /// committed before it and never handed on (its commit happened, and an error was reported) is read back from the log.
+    pub fn push(&self, first: Position, rows: &[(Position, Arc<Entry>)]) {
+        let (_, head) = self.head();
+        if first.0 > head.0 + 1 {
+            self.catch_up(head, Position(first.0 - 1));
+        }
+        self.hand_on(rows);
+    }
+
+    /// Hands on the rows after `head` up to `through`.
+    fn catch_up(&self, head: Position, through: Position) {
+        let limit = u32::try_from(through.0 - head.0).unwrap_or(u32::MAX);
+        let missed = self.reader.log_after(head, limit);
+        match missed.and_then(|rows| rows.into_iter().map(read_row).collect::<Result<Vec<_>, _>>()) {
+            Ok(rows) => self.hand_on(&rows),
+            Err(error) => {
+                tracing::warn!(database = self.name, %error, "committed log rows could not be read back; followers read them");
+                let mut recent = self.recent.write();
+                recent.rows.clear();
+                recent.head = through;
+            }
+        }
+    }
+
+    fn hand_on(&self, rows: &[(Position, Arc<Entry>)]) {
+        let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return };
         {
             let mut recent = self.recent.write();
+            if first.0 != recent.head.0 + 1 {
+                // What is kept has no gaps: who is behind one reads the log.
+                recent.rows.clear();
+            }
             recent.head = *last;
             recent.rows.extend(rows.iter().cloned());
             let surplus = recent.rows.len().saturating_sub(KEPT);

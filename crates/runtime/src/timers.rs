@@ -1,6 +1,7 @@
 //! Timers: a row's due column is the timer; this is only its echo on the monotonic clock.
 
 use kernel::{DomainName, Key, Table, Timestamp};
+use rustc_hash::FxHashSet;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Duration;
@@ -66,6 +67,12 @@ impl Timers {
             }
         }
         due
+    }
+
+    /// Those that are set: the table's name, the row and what its column said.
+    #[must_use]
+    pub fn known(&self) -> FxHashSet<(&'static str, Key, Timestamp)> {
+        self.heap.iter().map(|Reverse(timer)| (timer.table, timer.key.clone(), timer.at)).collect()
     }
 
     /// How many are set.

@@ -42,6 +42,8 @@ pub struct Engine {
 pub struct Turn {
     /// Answers by the index of the work they answer.
     pub replies: Vec<(usize, Box<dyn Any + Send>)>,
+    /// Where the first of these log rows stands, or the next would.
+    pub first: Position,
     /// The log rows that were committed.
     pub entries: Vec<(Position, Arc<Entry>)>,
     /// Outside calls to start now.
@@ -249,9 +251,9 @@ impl Engine {
             })?;
             rows.push(LogRow { key: entry.key, at: now, body: body.into() });
         }
-        let first = store.commit(&writes, &rows)?;
+        turn.first = store.commit(&writes, &rows)?;
         turn.committed = true;
-        turn.entries = (first.0..).map(Position).zip(log.into_iter().map(Arc::new)).collect();
+        turn.entries = (turn.first.0..).map(Position).zip(log.into_iter().map(Arc::new)).collect();
         for domain in &self.domains {
             for due in domain.due() {
                 let Some(column) = due.table.column(due.column) else { continue };

@@ -367,6 +367,8 @@ impl Worker {
     /// few runs.
     fn put_back(&mut self, work: Vec<Work>, error: &StoreError) -> Stepped {
         self.failures += 1;
+        // The commit may have happened all the same, and then the next run finds nothing left to do: its timers are in the rows.
+        self.rearm_at = Duration::ZERO;
         let wait = self.config.retry.wait(self.failures.saturating_sub(1));
         tracing::warn!(database = %self.name, %error, runs = self.failures, "the batch could not be committed; running it again");
         let mut keep = work;
@@ -392,7 +394,9 @@ impl Worker {
                 }
             }
         }
-        self.tail.push(&turn.entries);
+        if turn.committed {
+            self.tail.push(turn.first, &turn.entries);
+        }
         let mut replies: BTreeMap<usize, _> = turn.replies.into_iter().collect();
         for (index, work) in work.into_iter().enumerate() {
             if let Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. } = work {
@@ -446,10 +450,12 @@ impl Worker {
                 }
             }
         }
-        // A timer set twice is harmless: the second echo finds the row's column changed, or decides a no-op.
-        self.timers = Timers::default();
+        // A timer that is set keeps its monotonic time, whatever the wall clock has come to since.
+        let known = self.timers.known();
         for due in rows {
-            self.arm(elapsed, now, due);
+            if !known.contains(&(due.table.name, due.key.clone(), due.at)) {
+                self.arm(elapsed, now, due);
+            }
         }
         self.rearm_at = elapsed + self.config.timer_reach;
         Ok(())
