@@ -1,0 +1,10 @@
+//! The hard cases of the saga, each at both ends of the topologies: everything in one transaction, and a database per domain.
+//!
+//! In memory and on one thread: workers, gateway and clocks are stepped by hand until nothing moves.
+
+#[cfg(test)]
+mod crashes;
+#[cfg(test)]
+mod first_line;
+#[cfg(test)]
+mod support;
