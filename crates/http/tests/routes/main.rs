@@ -1,0 +1,8 @@
+//! The shop's routes over a real shop in memory.
+
+#[cfg(test)]
+mod orders;
+#[cfg(test)]
+mod shelf;
+#[cfg(test)]
+mod world;
