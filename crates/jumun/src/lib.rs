@@ -11,6 +11,8 @@ pub mod outside;
 pub mod server;
 pub mod topologies;
 
+pub use {kernel, order, runtime, shop};
+
 pub use compose::{Setup, compose};
 pub use config::Config;
 pub use server::Server;
