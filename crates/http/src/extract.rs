@@ -78,6 +78,10 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     serde_json::from_str::<IgnoredAny>(text).map_err(|error| {
         malformed(format!("not JSON at line {}, column {}", error.line(), error.column()))
     })?;
+    // Serde would take a list for a struct, field by field.
+    if !text.trim_start().starts_with('{') {
+        return Err(Problem::field("", "INVALID_FIELD", "the body must be an object"));
+    }
     let mut json = serde_json::Deserializer::from_str(text);
     serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let (pointer, detail) = fault(&error);
@@ -113,6 +117,7 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> (String, Stri
     } else if let Some(field) = field("duplicate field `") {
         ("is given twice".to_owned(), Some(field))
     } else if let Some((_, expected)) = message.rsplit_once(", expected ") {
+        let expected = if expected.starts_with("struct ") { "an object" } else { expected };
         (format!("must be {expected}"), None)
     } else {
         (format!("cannot be taken: {}", message.chars().take(200).collect::<String>()), None)

@@ -21,7 +21,6 @@ mod query;
 mod render;
 mod routes;
 mod trace;
-mod wire;
 
 pub use app::{AppState, ConfigError, HttpConfig, app, metrics_app, openapi};
 pub use limits::{RateLimit, RateLimits};

@@ -44,8 +44,8 @@ fn a_bad_field_is_named_by_its_pointer() {
             r#"{"lines":[{"quantity":1,"price":9007199254740992}]}"#,
             "422 /lines/0/price cannot be taken: amount out of range (±9007199254740991 minor units)",
         ),
-        ("[]", "422 /lines is missing"),
-        ("7", "422 must be struct Order"),
+        ("[]", "422  the body must be an object"),
+        (r#"{"lines":[7]}"#, "422 /lines/0 must be an object"),
     ] {
         assert_eq!(refused(body), answer, "{body}");
     }
@@ -53,11 +53,18 @@ fn a_bad_field_is_named_by_its_pointer() {
 
 #[test]
 fn what_is_not_json_is_malformed() {
-    let deep = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
-    for body in ["", "{", "{\"lines\":[]} more", "{\"coupon\":1, oops", "{'lines':[]}", deep.as_str()] {
+    for body in ["", "{", "{\"lines\":[]} more", "{\"coupon\":1, oops", "{'lines':[]}"] {
         assert_eq!(refused(body), "400", "{}", &body[..body.len().min(20)]);
     }
     assert_eq!(parse::<Order>(b"{\"card_token\":\"\xff\"}").unwrap_err().status, StatusCode::BAD_REQUEST);
+}
+
+#[test]
+fn deep_nesting_is_a_bad_field() {
+    let deep = format!("{}{}", "[".repeat(50_000), "]".repeat(50_000));
+    assert!(refused(&deep).starts_with("422"));
+    assert!(refused(&format!(r#"{{"lines":{deep}}}"#)).starts_with("422"));
+    assert!(refused(&format!(r#"{{"other":{deep}}}"#)).starts_with("422"));
 }
 
 #[test]

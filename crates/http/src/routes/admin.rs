@@ -5,9 +5,11 @@ mod letters;
 mod overview;
 
 use crate::app::AppState;
+use crate::describe::AdminsOnly;
 use crate::extract::{Admin, Id, Page, Paging, Params, Tracing};
+use crate::prefer::catch_up;
 use crate::problem::{Problem, ProblemDocument};
-use crate::wire::OrderBody;
+use crate::render::OrderBody;
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::{OrderId, UserId};
@@ -18,7 +20,6 @@ use order::FulfilOrder;
 use read_model::OrderView;
 use runtime::ports::store::{Compare, Query};
 use serde::Deserialize;
-use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
@@ -31,9 +32,6 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
         .merge(overview::routes())
         .merge(letters::routes())
 }
-
-/// How long a list waits for its views to show what was just written; after that it shows what there is.
-const CATCH_UP: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Deserialize)]
 struct OrderFilters {
@@ -54,7 +52,7 @@ struct OrderFilters {
         ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
         ("cursor" = Option<String>, Query),
     ),
-    responses((status = 200, body = Page<OrderBody>), (status = 400, body = ProblemDocument<'static>))
+    responses((status = 200, body = Page<OrderBody>), AdminsOnly)
 )]
 async fn list_orders(
     State(state): State<AppState>,
@@ -62,11 +60,11 @@ async fn list_orders(
     Params(filters): Params<OrderFilters>,
     paging: Paging,
 ) -> Result<Json<Page<OrderBody>>, Problem> {
-    if let Ok(caught_up) = tokio::time::timeout(CATCH_UP, state.shop().caught_up("read-model")).await {
-        caught_up?;
-    }
+    catch_up(&state, "read-model").await?;
     let views: Vec<OrderView> = state.shop().list("read-model", &orders_like(&filters, &paging))?;
-    Ok(Json(Page::of(views, &paging, |view| view.order_id.0, OrderBody::of_view)))
+    let Page { items, next_cursor } = Page::of(views, &paging, |view| view.order_id.0, OrderBody::of_view);
+    let items = items.into_iter().collect::<Result<_, _>>()?;
+    Ok(Json(Page { items, next_cursor }))
 }
 
 /// Ids carry the time they were made at, so that times are ranges of the index that sorts.
@@ -101,8 +99,9 @@ fn first_id_at(at: Timestamp) -> Uuid {
     post, path = "/v1/admin/orders/{id}/fulfil", tag = "admin", params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = OrderBody),
-        (status = 404, body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
         (status = 409, description = "ORDER_NOT_CONFIRMED", body = ProblemDocument<'static>),
+        AdminsOnly,
     )
 )]
 async fn fulfil(
@@ -112,7 +111,7 @@ async fn fulfil(
     Tracing(trace): Tracing,
 ) -> Result<Json<OrderBody>, Problem> {
     state.shop().ask(FulfilOrder { order, by: admin.id() }, trace).await?;
-    OrderBody::of(&state.shop().order(order)?).map(Json)
+    Ok(Json(OrderBody::of(&state.shop().order(order)?)?))
 }
 
 #[cfg(test)]

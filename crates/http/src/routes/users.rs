@@ -2,14 +2,16 @@
 
 use crate::app::AppState;
 use crate::auth::{ACCESS_LIFE, REFRESH_LIFE, Secret, refresh_token, token_hash};
+use crate::describe::{AdminsOnly, Anyone, SignedIn, WithBody};
 use crate::extract::{Admin, Body, Caller, Id, IfMatch, Page, Paging, Tracing, etag};
 use crate::problem::{Problem, ProblemDocument};
+use crate::render::PointsBody;
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
 use kernel::ids::UserId;
 use kernel::table::Field;
-use kernel::{Currency, Money, Record, Timestamp};
+use kernel::{Money, Record, Timestamp};
 use point::AdjustPoints;
 use runtime::ports::store::{Compare, Query};
 use serde::{Deserialize, Serialize};
@@ -92,6 +94,7 @@ struct SignUpBody {
         (status = 201, body = UserBody),
         (status = 409, description = "EMAIL_TAKEN", body = ProblemDocument<'static>),
         (status = 422, description = "a bad field", body = ProblemDocument<'static>),
+        Anyone, WithBody,
     )
 )]
 async fn sign_up(
@@ -138,6 +141,7 @@ struct TokenBody {
     responses(
         (status = 200, body = TokenBody),
         (status = 401, description = "INVALID_CREDENTIALS, USER_SUSPENDED", body = ProblemDocument<'static>),
+        Anyone, WithBody,
     )
 )]
 async fn log_in(
@@ -175,6 +179,7 @@ struct RefreshBody {
     responses(
         (status = 200, body = TokenBody),
         (status = 401, description = "REFRESH_TOKEN_INVALID, USER_SUSPENDED", body = ProblemDocument<'static>),
+        Anyone, WithBody,
     )
 )]
 async fn refresh(
@@ -199,7 +204,7 @@ fn tokens(state: &AppState, user: &User, refresh_token: String) -> Result<Json<T
 }
 
 /// The caller's profile.
-#[utoipa::path(get, path = "/v1/users/me", tag = "users", responses((status = 200, body = UserBody)))]
+#[utoipa::path(get, path = "/v1/users/me", tag = "users", responses((status = 200, body = UserBody), SignedIn))]
 async fn get_me(Caller(user): Caller) -> Versioned<UserBody> {
     shown(&user)
 }
@@ -214,7 +219,7 @@ struct PatchMeBody {
 /// Changes the caller's profile.
 #[utoipa::path(
     patch, path = "/v1/users/me", tag = "users", request_body = PatchMeBody,
-    responses((status = 200, body = UserBody), (status = 412, description = "the version is another", body = ProblemDocument<'static>))
+    responses((status = 200, body = UserBody), (status = 412, description = "the version is another", body = ProblemDocument<'static>), SignedIn, WithBody)
 )]
 async fn patch_me(
     State(state): State<AppState>,
@@ -239,7 +244,7 @@ async fn patch_me(
 #[utoipa::path(
     get, path = "/v1/users", tag = "users",
     params(("limit" = Option<u32>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
-    responses((status = 200, body = Page<UserBody>))
+    responses((status = 200, body = Page<UserBody>), AdminsOnly)
 )]
 async fn list_users(
     State(state): State<AppState>,
@@ -257,7 +262,7 @@ async fn list_users(
 /// A user.
 #[utoipa::path(
     get, path = "/v1/users/{id}", tag = "users", params(("id" = Uuid, Path)),
-    responses((status = 200, body = UserBody), (status = 404, body = ProblemDocument<'static>))
+    responses((status = 200, body = UserBody), (status = 404, description = "No such thing", body = ProblemDocument<'static>), AdminsOnly)
 )]
 async fn get_user(
     State(state): State<AppState>,
@@ -289,8 +294,9 @@ struct PatchUserBody {
     patch, path = "/v1/users/{id}", tag = "users", params(("id" = Uuid, Path)), request_body = PatchUserBody,
     responses(
         (status = 200, body = UserBody),
-        (status = 404, body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
         (status = 412, description = "the version is another", body = ProblemDocument<'static>),
+        AdminsOnly, WithBody,
     )
 )]
 async fn patch_user(
@@ -323,24 +329,14 @@ struct AdjustBody {
     reason: String,
 }
 
-/// A point balance.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Points)]
-struct PointsBody {
-    /// Minor units.
-    #[schema(value_type = i64)]
-    balance: Money,
-    #[schema(value_type = String, example = "KRW")]
-    currency: Currency,
-}
-
 /// Grants points, or takes them.
 #[utoipa::path(
     post, path = "/v1/users/{id}/points", tag = "users", params(("id" = Uuid, Path)), request_body = AdjustBody,
     responses(
         (status = 200, body = PointsBody),
-        (status = 404, body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
         (status = 409, description = "POINTS_WOULD_BE_NEGATIVE", body = ProblemDocument<'static>),
+        AdminsOnly, WithBody,
     )
 )]
 async fn adjust_points(
@@ -353,5 +349,5 @@ async fn adjust_points(
     let user = find(&state, id)?.id;
     let command = AdjustPoints { user, adjust: body.adjust, reason: body.reason, by: admin.id() };
     let points = state.shop().ask(command, trace).await?;
-    Ok(Json(PointsBody { balance: points.balance, currency: state.shop().currency() }))
+    Ok(Json(PointsBody { balance: points.balance.minor(), currency: state.shop().currency() }))
 }

@@ -1,5 +1,7 @@
-//! The shop's routes over a real shop in memory.
+//! The door and the shop's routes over a real shop in memory.
 
+#[cfg(test)]
+mod door;
 #[cfg(test)]
 mod orders;
 #[cfg(test)]

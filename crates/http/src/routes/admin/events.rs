@@ -1,13 +1,14 @@
 //! The timeline: what every domain said about an order, however its log rows are packed and wherever they lie.
 
 use crate::app::AppState;
+use crate::describe::AdminsOnly;
 use crate::extract::{Admin, Id, Page, Paging, Params};
+use crate::prefer::catch_up;
 use crate::problem::{Problem, ProblemDocument};
-use crate::wire::EventBody;
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::OrderId;
-use kernel::{Record, Value};
+use kernel::{Entry, Record, Said, SaidEvent, Timestamp, Value};
 use read_model::OrderView;
 use runtime::ports::store::{Compare, Query};
 use runtime::tail::read_row;
@@ -21,6 +22,53 @@ use uuid::Uuid;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(timeline)).routes(routes!(events))
+}
+
+/// Something that a domain said about an order (or a top-up).
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[schema(as = Event)]
+struct EventBody {
+    #[schema(value_type = String, format = DateTime)]
+    at: Timestamp,
+    /// Who said it.
+    domain: String,
+    /// What, such as `stock.done`.
+    #[serde(rename = "type")]
+    kind: String,
+    order_id: Uuid,
+    trace_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    step: Option<String>,
+    /// What else it said.
+    #[schema(value_type = Object)]
+    detail: serde_json::Value,
+}
+
+impl EventBody {
+    /// One event of a log row. The row's plan is not shown: it holds the card's token.
+    fn of(entry: &Entry, event: &SaidEvent) -> Self {
+        Self {
+            at: entry.at,
+            domain: event.by.to_string(),
+            kind: event.said.name().to_string(),
+            order_id: entry.key,
+            trace_id: entry.trace.trace_id(),
+            step: event.said.step().map(ToString::to_string),
+            detail: detail(event),
+        }
+    }
+}
+
+fn detail(event: &SaidEvent) -> serde_json::Value {
+    if let Said::Fact { body, .. } = &event.said {
+        return body.clone();
+    }
+    let mut detail = serde_json::to_value(&event.said).unwrap_or_default();
+    if let Some(fields) = detail.as_object_mut() {
+        fields.remove("said");
+        fields.remove("step");
+    }
+    detail
 }
 
 /// Everything said about one order, oldest first.
@@ -68,7 +116,7 @@ fn place(at_ms: i64, database: usize, position: u64, index: usize) -> Uuid {
 /// The timeline of an order.
 #[utoipa::path(
     get, path = "/v1/admin/orders/{id}/timeline", tag = "admin", params(("id" = Uuid, Path)),
-    responses((status = 200, body = Timeline), (status = 404, body = ProblemDocument<'static>))
+    responses((status = 200, body = Timeline), (status = 404, description = "No such thing", body = ProblemDocument<'static>), AdminsOnly)
 )]
 async fn timeline(
     State(state): State<AppState>,
@@ -98,7 +146,7 @@ const MOST_ORDERS: u32 = 100;
         ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
         ("cursor" = Option<String>, Query),
     ),
-    responses((status = 200, body = Page<EventBody>), (status = 400, body = ProblemDocument<'static>))
+    responses((status = 200, body = Page<EventBody>), AdminsOnly)
 )]
 async fn events(
     State(state): State<AppState>,
@@ -129,9 +177,7 @@ async fn traced(state: &AppState, trace: &str) -> Result<Vec<Uuid>, Problem> {
     if !is_hex {
         return Err(Problem::parameter("trace_id", "must be 32 hex digits in lower case"));
     }
-    if let Ok(caught_up) = tokio::time::timeout(super::CATCH_UP, state.shop().caught_up("read-model")).await {
-        caught_up?;
-    }
+    catch_up(state, "read-model").await?;
     // Traces are kept as `00-<id>-<span>-<flags>`: all of one id lie between `-` and the character after it.
     let text = |end: char| Value::Text(SmolStr::from(format!("00-{trace}{end}")));
     let query = Query::of(OrderView::TABLE, MOST_ORDERS)

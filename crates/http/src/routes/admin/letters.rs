@@ -1,6 +1,7 @@
 //! Dead letters: what could not go on by itself, and how an operator ends it.
 
 use crate::app::AppState;
+use crate::describe::{AdminsOnly, WithBody};
 use crate::extract::{Admin, Body, Id, Page, Paging, Params};
 use crate::problem::{Problem, ProblemDocument};
 use axum::Json;
@@ -80,7 +81,7 @@ const MOST: u32 = 2_000;
         ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
         ("cursor" = Option<String>, Query),
     ),
-    responses((status = 200, body = Page<LetterBody>))
+    responses((status = 200, body = Page<LetterBody>), AdminsOnly)
 )]
 async fn list(
     State(state): State<AppState>,
@@ -123,8 +124,9 @@ fn time_of(place: Uuid) -> i64 {
     post, path = "/v1/admin/dead-letters/{id}/redrive", tag = "admin", params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = LetterBody),
-        (status = 404, body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
         (status = 409, description = "DEAD_LETTER_NOT_OPEN", body = ProblemDocument<'static>),
+        AdminsOnly,
     )
 )]
 async fn redrive(
@@ -148,8 +150,9 @@ struct ResolveBody {
     request_body = ResolveBody,
     responses(
         (status = 200, body = LetterBody),
-        (status = 404, body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
         (status = 409, description = "DEAD_LETTER_NOT_OPEN", body = ProblemDocument<'static>),
+        AdminsOnly, WithBody,
     )
 )]
 async fn resolve(

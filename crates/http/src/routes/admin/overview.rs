@@ -1,6 +1,7 @@
 //! The shop at a glance.
 
 use crate::app::AppState;
+use crate::describe::AdminsOnly;
 use crate::extract::Admin;
 use crate::figures::{DatabaseFigures, Figures};
 use crate::problem::Problem;
@@ -80,7 +81,7 @@ struct DatabaseBody {
 }
 
 /// How the shop is.
-#[utoipa::path(get, path = "/v1/admin/overview", tag = "admin", responses((status = 200, body = Overview)))]
+#[utoipa::path(get, path = "/v1/admin/overview", tag = "admin", responses((status = 200, body = Overview), AdminsOnly))]
 async fn overview(State(state): State<AppState>, _: Admin) -> Result<Json<Overview>, Problem> {
     let figures = read_figures(&state).await?;
     let recent = state.shop().system().signals().recent_alerts();
