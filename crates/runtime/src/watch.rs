@@ -1,4 +1,4 @@
-//! Those who wait for one order: fed by its log after commit, so that another instance may have decided.
+//! Those who wait for one order (or top-up): fed by its log after commit, so that another instance may have decided.
 
 use crate::ports::store::Position;
 use crate::tail::Observer;
@@ -8,26 +8,44 @@ use rustc_hash::FxHashMap;
 use std::sync::Arc;
 use uuid::Uuid;
 
-/// Called with each entry of the watched key; returns whether it goes on watching.
-pub type Watcher = Box<dyn FnMut(Position, &Arc<Entry>) -> bool + Send>;
+/// Called with each entry of the watched key.
+pub type Watcher = Box<dyn FnMut(Position, &Arc<Entry>) + Send>;
 
 /// Watchers by key.
 #[derive(Default)]
 pub struct Watch {
-    watchers: Mutex<FxHashMap<Uuid, Vec<Watcher>>>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Default)]
+struct Inner {
+    watchers: FxHashMap<Uuid, Vec<(u64, Watcher)>>,
+    next: u64,
+}
+
+/// Somebody watches; dropping this ends it.
+#[must_use = "dropping it ends the watch"]
+pub struct Watching {
+    watch: Arc<Watch>,
+    key: Uuid,
+    number: u64,
 }
 
 impl Watch {
-    /// Watches `key` from now on. Look at the thing's state after this call, not before: what was committed in between is
-    /// then seen at least once.
-    pub fn add(&self, key: Uuid, watcher: Watcher) {
-        self.watchers.lock().entry(key).or_default().push(watcher);
+    /// Watches `key` until the answer is dropped. Look at the thing's state after this call, not before: what is committed in
+    /// between is then seen at least once.
+    pub fn add(self: &Arc<Self>, key: Uuid, watcher: Watcher) -> Watching {
+        let mut inner = self.inner.lock();
+        let number = inner.next;
+        inner.next += 1;
+        inner.watchers.entry(key).or_default().push((number, watcher));
+        Watching { watch: Arc::clone(self), key, number }
     }
 
     /// How many keys are watched.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.watchers.lock().len()
+        self.inner.lock().watchers.len()
     }
 
     /// Whether none is watched.
@@ -37,18 +55,27 @@ impl Watch {
     }
 }
 
+impl Drop for Watching {
+    fn drop(&mut self) {
+        let mut inner = self.watch.inner.lock();
+        if let Some(list) = inner.watchers.get_mut(&self.key) {
+            list.retain(|(number, _)| *number != self.number);
+            if list.is_empty() {
+                inner.watchers.remove(&self.key);
+            }
+        }
+    }
+}
+
 impl Observer for Watch {
     fn committed(&self, rows: &[(Position, Arc<Entry>)]) {
-        let mut watchers = self.watchers.lock();
-        if watchers.is_empty() {
+        let mut inner = self.inner.lock();
+        if inner.watchers.is_empty() {
             return;
         }
         for (position, entry) in rows {
-            if let Some(list) = watchers.get_mut(&entry.key) {
-                list.retain_mut(|watcher| watcher(*position, entry));
-                if list.is_empty() {
-                    watchers.remove(&entry.key);
-                }
+            for (_, watcher) in inner.watchers.get_mut(&entry.key).into_iter().flatten() {
+                watcher(*position, entry);
             }
         }
     }

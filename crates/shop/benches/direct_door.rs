@@ -3,7 +3,13 @@
 //!
 //! `cargo bench -p jumun-shop --bench direct_door -- [orders] [in flight]`; each order writes its row, a line, an idempotency key,
 //! inbox rows, a point history row, a payment, a sale, a view, a delivery and log rows.
-#![expect(clippy::print_stdout, clippy::unwrap_used, clippy::float_arithmetic, missing_docs, reason = "a bench prints ratios")]
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::float_arithmetic,
+    missing_docs,
+    reason = "a bench prints ratios"
+)]
 
 use jumun_shop::quoter::Ask;
 use jumun_shop::{Domains, Policies, Shop};
@@ -64,7 +70,10 @@ impl Outside for Taken {
 fn main() {
     let mut numbers = std::env::args().filter_map(|arg| arg.parse::<u64>().ok());
     let (orders, in_flight) = (numbers.next().unwrap_or(20_000), numbers.next().unwrap_or(1_000));
-    println!("{orders} orders, {in_flight} in flight, batch cap {}, direct door", WorkerConfig::default().batch_cap);
+    println!(
+        "{orders} orders, {in_flight} in flight, batch cap {}, direct door",
+        WorkerConfig::default().batch_cap
+    );
     for (name, topology) in TOPOLOGIES {
         for (shape, products) in [("uniform", 1_000), ("one hot SKU", 1)] {
             let per_second = run(topology, orders, in_flight, products);
@@ -74,7 +83,9 @@ fn main() {
 }
 
 fn run(topology: &str, orders: u64, in_flight: u64, products: usize) -> f64 {
-    let folder = tempfile::tempdir_in(std::env::var("CARGO_TARGET_TMPDIR").unwrap_or_else(|_| ".".to_owned())).unwrap();
+    let folder =
+        tempfile::tempdir_in(std::env::var("CARGO_TARGET_TMPDIR").unwrap_or_else(|_| ".".to_owned()))
+            .unwrap();
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
     let shop = open(topology, folder.path(), &clock);
     let (users, products) = fill(&shop, products);
@@ -113,7 +124,12 @@ fn run(topology: &str, orders: u64, in_flight: u64, products: usize) -> f64 {
     shop.stop();
     let rate = u32::try_from(orders).map(f64::from).unwrap() / took.as_secs_f64();
     for (database, counts) in shop.system().signals().counts() {
-        println!("    {database:20} {:6} batches {:8} messages {:6} ms busy", counts.batches, counts.messages, counts.busy.as_millis());
+        println!(
+            "    {database:20} {:6} batches {:8} messages {:6} ms busy",
+            counts.batches,
+            counts.messages,
+            counts.busy.as_millis()
+        );
     }
     rate
 }
@@ -159,9 +175,14 @@ fn fill(shop: &Shop, products: usize) -> (Vec<UserId>, Vec<ProductId>) {
         for number in 0..500 {
             let password_hash = user::PasswordHash::new("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA");
             let email = format!("user{number}@example.com").into();
-            let user = shop.ask(user::SignUp { email, name: "User".into(), password_hash }, Trace::default()).await.unwrap();
+            let user = shop
+                .ask(user::SignUp { email, name: "User".into(), password_hash }, Trace::default())
+                .await
+                .unwrap();
             let (adjust, reason) = (Money::new(1_000_000_000).unwrap(), "bench".to_owned());
-            shop.ask(point::AdjustPoints { user: user.id, adjust, reason, by }, Trace::default()).await.unwrap();
+            shop.ask(point::AdjustPoints { user: user.id, adjust, reason, by }, Trace::default())
+                .await
+                .unwrap();
             users.push(user.id);
         }
         let mut made = Vec::new();

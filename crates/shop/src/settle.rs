@@ -1,9 +1,13 @@
 //! Waiting for one order: registered before its state is looked at, so that nothing in between is missed.
 
 use crate::shop::{Shop, ShopError};
-use kernel::ids::OrderId;
+use kernel::ids::{ChargeId, OrderId};
 use order::Order;
+use payment::{Charge, ChargeStatus};
+use runtime::Watch;
+use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// How a wait ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,23 +34,47 @@ impl Shop {
     /// # Errors
     /// [`ShopError::NotFound`] if there is no such order.
     pub async fn settled(&self, id: OrderId, limit: Duration) -> Result<Settled, ShopError> {
-        let (sender, mut changes) = tokio::sync::watch::channel(());
-        self.system().watch().add(id.0, Box::new(move |_, _| sender.send(()).is_ok()));
-        let wait = async {
-            loop {
-                changes.borrow_and_update();
-                let order = self.order(id)?;
-                if order.status.is_settled() || changes.changed().await.is_err() {
-                    return Ok::<Order, ShopError>(order);
-                }
-            }
-        };
-        match tokio::time::timeout(limit, wait).await {
-            Ok(order) => {
-                let order = Box::new(order?);
-                Ok(if order.status.is_settled() { Settled::Yes(order) } else { Settled::NotYet(order) })
-            }
-            Err(_) => Ok(Settled::NotYet(Box::new(self.order(id)?))),
+        let order =
+            until(self.system().watch(), id.0, limit, || self.order(id), |order| order.status.is_settled())
+                .await?;
+        let order = Box::new(order);
+        Ok(if order.status.is_settled() { Settled::Yes(order) } else { Settled::NotYet(order) })
+    }
+
+    /// Waits at most `limit` until the top-up is settled; gives it back as it then stands.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] if there is none.
+    pub async fn charge_settled(&self, id: ChargeId, limit: Duration) -> Result<Charge, ShopError> {
+        let look = || self.get::<Charge>("payment", (id,))?.ok_or(ShopError::NotFound("top-up"));
+        until(self.charges(), id.0, limit, look, |charge| charge.status != ChargeStatus::Pending).await
+    }
+}
+
+/// Looks at a thing, and again whenever something is said of it, until it is settled or `limit` is over.
+async fn until<T>(
+    watch: &Arc<Watch>,
+    key: Uuid,
+    limit: Duration,
+    look: impl Fn() -> Result<T, ShopError>,
+    settled: impl Fn(&T) -> bool,
+) -> Result<T, ShopError> {
+    if limit.is_zero() {
+        return look();
+    }
+    let (sender, mut changes) = tokio::sync::watch::channel(());
+    let _watching = watch.add(key, Box::new(move |_, _| sender.send_replace(())));
+    let wait = tokio::time::sleep(limit);
+    tokio::pin!(wait);
+    loop {
+        changes.borrow_and_update();
+        let thing = look()?;
+        if settled(&thing) {
+            return Ok(thing);
+        }
+        tokio::select! {
+            changed = changes.changed() => if changed.is_err() { return look() },
+            () = &mut wait => return look(),
         }
     }
 }

@@ -4,19 +4,17 @@ use crate::domains::{Domains, steps_of};
 use crate::facts::{Catalogue, LocalFacts, load, read};
 use crate::quoter::{Ask, Quoter, QuoterParts};
 use kernel::error::Refused;
-use kernel::ids::{ChargeId, OrderId};
+use kernel::ids::OrderId;
 use kernel::topology::Topology;
-use kernel::{Command, Currency, DomainName, Key, Record, Said, Trace};
+use kernel::{Command, Currency, DomainName, Key, Record, Trace};
 use order::{Born, KeyHash, Order};
 use parking_lot::Mutex;
-use payment::{Charge, ChargeStatus};
 use runtime::ports::store::{Query, Reader, StoreError};
 use runtime::tail::Observer;
 use runtime::watch::Watch;
 use runtime::{CommandError, Registry, System, Worker};
 use std::sync::Arc;
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// Why something could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -207,30 +205,9 @@ impl Shop {
         self.get("order", (id,))?.ok_or(ShopError::NotFound("order"))
     }
 
-    /// The top-up, once it is settled or `limit` has passed.
-    ///
-    /// # Errors
-    /// [`ShopError::NotFound`] if there is none.
-    pub async fn charge_settled(&self, id: ChargeId, limit: Duration) -> Result<Charge, ShopError> {
-        let look = || self.get::<Charge>("payment", (id,))?.ok_or(ShopError::NotFound("top-up"));
-        let charge = look()?;
-        if charge.status != ChargeStatus::Pending || limit.is_zero() {
-            return Ok(charge);
-        }
-        let (sender, mut changes) = tokio::sync::watch::channel(());
-        let watcher = move |_, entry: &Arc<kernel::Entry>| {
-            let settled =
-                |said: &Said| matches!(said, Said::Fact { kind, .. } if kind == "payment.charge_settled");
-            let ends = entry.events.iter().any(|event| settled(&event.said));
-            sender.send(()).is_ok() && !ends
-        };
-        self.charges.add(id.0, Box::new(watcher));
-        let wait = async {
-            // Looked at after the watch began, and again whenever something is said of it.
-            while look()?.status == ChargeStatus::Pending && changes.changed().await.is_ok() {}
-            look()
-        };
-        tokio::time::timeout(limit, wait).await.unwrap_or_else(|_| look())
+    /// Those who wait for one top-up.
+    pub(crate) fn charges(&self) -> &Arc<Watch> {
+        &self.charges
     }
 
     /// Waits until the views of `domain` show everything that orders have said up to now: a read just after a write shows it.

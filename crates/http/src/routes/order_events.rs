@@ -13,6 +13,7 @@ use futures::stream::unfold;
 use kernel::ids::OrderId;
 use kernel::judge::{SagaStatus, StepState};
 use kernel::{Entry, Said, Timestamp};
+use runtime::watch::Watching;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -40,17 +41,19 @@ async fn events(
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, Problem> {
     let mut order = visible(&state, &caller, id)?;
     let (sender, heard) = mpsc::unbounded_channel();
+    let mut watching = None;
     if !order.status.is_settled() {
         let watcher = move |_, entry: &Arc<Entry>| {
-            let ends = moments(entry).iter().any(|moment| moment.status.is_settled());
-            sender.send(Arc::clone(entry)).is_ok() && !ends
+            // The stream may have ended; it then drops its watch.
+            let _ = sender.send(Arc::clone(entry));
         };
-        state.shop().system().watch().add(id.0, Box::new(watcher));
+        watching = Some(state.shop().system().watch().add(id.0, Box::new(watcher)));
         // Looked at again: what was committed before the watch began is seen here, what comes after is heard.
         order = visible(&state, &caller, id)?;
     }
     let now = Moment { status: order.status, reason: None, steps: Vec::new(), at: order.updated_at };
-    let following = Following { state, id, heard, waiting: VecDeque::from([now]), shown: None };
+    let following =
+        Following { state, id, heard, _watching: watching, waiting: VecDeque::from([now]), shown: None };
     let stream = unfold(following, |mut following| async {
         let event = following.next().await?;
         Some((event, following))
@@ -108,6 +111,7 @@ struct Following {
     state: AppState,
     id: OrderId,
     heard: mpsc::UnboundedReceiver<Arc<Entry>>,
+    _watching: Option<Watching>,
     waiting: VecDeque<Moment>,
     /// The last status that was shown.
     shown: Option<SagaStatus>,

@@ -5,6 +5,10 @@
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod duplicates;
+#[cfg(test)]
 mod first_line;
+#[cfg(test)]
+mod payments;
 #[cfg(test)]
 mod support;

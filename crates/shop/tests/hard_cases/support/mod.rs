@@ -325,6 +325,19 @@ impl World {
         slot
     }
 
+    /// Queues a birth past the quoter, as another instance would.
+    pub(crate) fn birth_under(
+        &mut self,
+        key: u64,
+        body: u64,
+        user: UserId,
+    ) -> Slot<Result<Result<Born, kernel::Refused>, CommandError>> {
+        let nothing = order::quote::Priced { lines: Vec::new(), total: Money::ZERO };
+        let plan = order::quote::draft(user, nothing, Currency::KRW, BTreeMap::new());
+        let key = KeyHash { key: hash(key), body: hash(body) };
+        self.send(order::PlaceOrder { quote: order::Quote::Draft(Box::new(plan)), key })
+    }
+
     /// Queues an order under a new key.
     pub(crate) fn order(&mut self, buy: &Buy) -> Slot<Answer> {
         self.next += 1;

@@ -109,7 +109,7 @@ impl Pg {
             state.enter(charge);
         }
         for (call, door) in std::mem::take(&mut state.held) {
-            if let PgRequest::Charge { .. } = &call.request {
+            if !state.book.contains_key(key_of(&call.request)) {
                 let charge = self.charge(&call, PgChargeStatus::Approved);
                 state.enter(charge);
             }
