@@ -65,7 +65,7 @@ fn final_word(scene: &Scene<'_>, again: &Again, order: &Order) -> Result<Option<
     let moment = scene.later(again, 0);
     let mut found = None;
     for row in moment.reader.log_of(order.id.0).map_err(|error| moment.failed(error))? {
-        let (position, entry) = runtime::tail::read_row(row).map_err(|error| moment.failed(error))?;
+        let (position, entry) = runtime::tail::read_row(&row).map_err(|error| moment.failed(error))?;
         if entry.events.iter().any(|event| ends(&event.said, order.status)) {
             found = Some(position);
         }

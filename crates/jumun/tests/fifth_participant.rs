@@ -1,4 +1,5 @@
 //! A fifth participant, added by an application that uses Jumun as a library: one module, one line, one topology.
+#![expect(clippy::unwrap_used, reason = "a test's helpers, too")]
 
 #[path = "../examples/gift_wrap/domain.rs"]
 #[expect(unreachable_pub, reason = "a participant is usually a crate of its own; here it is a module")]
@@ -10,7 +11,7 @@ use jumun::kernel::ids::UserId;
 use jumun::kernel::judge::SagaStatus;
 use jumun::kernel::{Currency, Money, Trace};
 use jumun::order::quote::{Payment, Points};
-use jumun::order::{KeyHash, Order};
+use jumun::order::{CancelOrder, KeyHash, Order};
 use jumun::runtime::WorkerConfig;
 use jumun::runtime::adapters::SystemClock;
 use jumun::shop::quoter::Ask;
@@ -67,7 +68,7 @@ async fn a_fifth_participant_acts_refuses_and_compensates_like_the_others() {
     let stock: product::Product = shop.get("product", (mug.id,)).unwrap().unwrap();
     assert_eq!(stock.stock, 3, "what earlier steps took for the refused order is given back");
 
-    shop.ask(jumun::order::CancelOrder { order: wrapped.id, customer: Some(user) }, trace).await.unwrap();
+    shop.ask(CancelOrder { order: wrapped.id, customer: Some(user) }, trace).await.unwrap();
     let cancelled = shop.settled(wrapped.id, Duration::from_secs(30)).await.unwrap().order();
     assert_eq!(cancelled.status, SagaStatus::Cancelled);
     let ribbon: Ribbon = shop.get("gift-wrap", (smol_str::SmolStr::new("red"),)).unwrap().unwrap();

@@ -83,7 +83,7 @@ impl Tail {
     fn catch_up(&self, head: Position, through: Position) {
         let limit = u32::try_from(through.0 - head.0).unwrap_or(u32::MAX);
         let missed = self.reader.log_after(head, limit);
-        match missed.and_then(|rows| rows.into_iter().map(read_row).collect::<Result<Vec<_>, _>>()) {
+        match missed.and_then(|rows| rows.iter().map(read_row).collect::<Result<Vec<_>, _>>()) {
             Ok(rows) => self.hand_on(&rows),
             Err(error) => {
                 tracing::warn!(database = self.name, %error, "committed log rows could not be read back; followers read them");
@@ -131,7 +131,7 @@ impl Tail {
             }
         }
         let limit = u32::try_from(limit).unwrap_or(u32::MAX);
-        self.reader.log_after(after, limit)?.into_iter().map(read_row).collect()
+        self.reader.log_after(after, limit)?.iter().map(read_row).collect()
     }
 }
 
@@ -139,7 +139,7 @@ impl Tail {
 ///
 /// # Errors
 /// [`StoreError::Unusable`] if the row does not read.
-pub fn read_row(stored: StoredLogRow) -> Result<(Position, Arc<Entry>), StoreError> {
+pub fn read_row(stored: &StoredLogRow) -> Result<(Position, Arc<Entry>), StoreError> {
     let entry: Entry = serde_json::from_str(&stored.row.body)
         .map_err(|error| StoreError::Unusable(format!("log row {}: {error}", stored.position.0)))?;
     Ok((stored.position, Arc::new(entry)))

@@ -118,13 +118,13 @@ impl Engine {
         set_aside: Option<&str>,
     ) -> Result<Turn, StoreError> {
         let mut batch = Batch::new(now);
-        let items = self.items(work);
+        let (items, due) = self.items(work);
         let cursors = last_positions(work);
-        if items.is_empty() {
+        if items.is_empty() && due.is_empty() {
             return Ok(batch.turn);
         }
         store.begin()?;
-        match self.decide_all(store, &mut batch, items, set_aside) {
+        match self.decide_all(store, &mut batch, items, due, set_aside) {
             Ok(()) => {}
             Err(error) => {
                 store.roll_back();
@@ -141,11 +141,18 @@ impl Engine {
         &mut self,
         store: &mut dyn Store,
         batch: &mut Batch<'w>,
-        items: Vec<Item<'w>>,
+        mut items: Vec<Item<'w>>,
+        mut due: Vec<Item<'w>>,
         set_aside: Option<&str>,
     ) -> Result<(), StoreError> {
-        let mut items = items;
-        while !items.is_empty() {
+        loop {
+            // What has fallen due comes after everything that follows from answers: an answer beats its deadline.
+            if items.is_empty() {
+                items = std::mem::take(&mut due);
+            }
+            if items.is_empty() {
+                break;
+            }
             batch.turn.rounds += 1;
             if batch.turn.rounds > MOST_ROUNDS {
                 return Err(StoreError::Unusable(format!(
@@ -154,11 +161,11 @@ impl Engine {
                 )));
             }
             let items_now = match set_aside {
-                Some(error) => batch.set_aside(items, error),
+                Some(error) => batch.set_aside(&items, error),
                 None => self.load(store, batch, items)?,
             };
             for item in items_now {
-                self.decide_one(batch, item);
+                self.decide_one(batch, &item);
             }
             items = std::mem::take(&mut batch.next);
         }
@@ -201,12 +208,12 @@ impl Engine {
     }
 
     /// Decides one item; a fault discards its changes and leaves its neighbours alone.
-    fn decide_one<'w>(&mut self, batch: &mut Batch<'w>, item: Item<'w>) {
+    fn decide_one<'w>(&mut self, batch: &mut Batch<'w>, item: &Item<'w>) {
         let checkpoint = batch.state.checkpoint();
         let Self { domains, homes, steps, routing, ids, horizon, .. } = self;
         let parts = item::Parts { domains, homes, steps, horizon: *horizon };
         let mut cx = Cx::new(batch.now, item.trace, ids.as_mut());
-        let outcome = item::decide_caught(&parts, &item, &mut batch.state, &mut cx);
+        let outcome = item::decide_caught(&parts, item, &mut batch.state, &mut cx);
         match outcome {
             Ok(follow_ups) => {
                 let effects = cx.effects;
@@ -222,7 +229,7 @@ impl Engine {
             }
             Err(error) => {
                 batch.state.roll_back(checkpoint);
-                let failure = Failure::of(&item, &error);
+                let failure = Failure::of(item, &error);
                 if let Some(speech) = failure.stuck(routing) {
                     batch.say(speech, item.origin, routing, homes);
                 }
@@ -268,11 +275,10 @@ impl Engine {
         Ok(turn)
     }
 
-    /// The first round: commands and messages before what has fallen due, so that in one batch answers are decided before
-    /// deadlines.
-    fn items<'w>(&self, work: &'w [Work]) -> Vec<Item<'w>> {
+    /// What is decided first, commands and messages, and what has fallen due.
+    fn items<'w>(&self, work: &'w [Work]) -> (Vec<Item<'w>>, Vec<Item<'w>>) {
         let mut items = Vec::with_capacity(work.len());
-        let mut late = Vec::new();
+        let mut due = Vec::new();
         for (origin, work) in work.iter().enumerate() {
             match work {
                 Work::Command { domain, body, trace, .. } => {
@@ -284,12 +290,12 @@ impl Engine {
                 }
                 Work::Delivery(delivery) => {
                     for message in Message::of_entry(&delivery.entry) {
-                        items.extend(local_items(&self.routing, &self.homes, Arc::new(message), origin));
+                        items.extend(local_items(&self.routing, &self.homes, &Arc::new(message), origin));
                     }
                 }
                 Work::Due { domain, table, key, at } => {
                     let what = What::Due { domain: domain.clone(), table, key, at: *at };
-                    late.push(Item { origin, trace: kernel::Trace::default(), what });
+                    due.push(Item { origin, trace: kernel::Trace::default(), what });
                 }
                 Work::Letter { id, order, by, .. } => {
                     let what = What::Letter { id: *id, order, by: *by };
@@ -297,8 +303,7 @@ impl Engine {
                 }
             }
         }
-        items.append(&mut late);
-        items
+        (items, due)
     }
 
     /// Whether a log row makes any domain here do anything.
@@ -358,11 +363,11 @@ impl<'w> Batch<'w> {
         }
         entry.events.push(SaidEvent { by: by.clone(), said: said.clone() });
         let message = Arc::new(Message { key, at: self.now, trace, plan, by, said });
-        self.next.extend(local_items(routing, homes, message, origin));
+        self.next.extend(local_items(routing, homes, &message, origin));
     }
 
     /// Messages become failures; nothing is decided.
-    fn set_aside(&mut self, items: Vec<Item<'w>>, error: &str) -> Vec<Item<'w>> {
+    fn set_aside(&mut self, items: &[Item<'w>], error: &str) -> Vec<Item<'w>> {
         self.failures.extend(items.iter().map(|item| Failure::of(item, error)));
         Vec::new()
     }
@@ -372,7 +377,7 @@ impl<'w> Batch<'w> {
 fn local_items<'w>(
     routing: &Routing,
     homes: &FxHashMap<DomainName, usize>,
-    message: Arc<Message>,
+    message: &Arc<Message>,
     origin: usize,
 ) -> Vec<Item<'w>> {
     let roles = routing.roles(&message.said, message.plan.as_deref());
@@ -381,7 +386,7 @@ fn local_items<'w>(
         .map(|role| Item {
             origin,
             trace: message.trace,
-            what: What::Message { role, message: Arc::clone(&message) },
+            what: What::Message { role, message: Arc::clone(message) },
         })
         .collect()
 }

@@ -308,7 +308,7 @@ impl Worker {
         match self.store.begin().and_then(|()| self.store.commit(&writes, &[])) {
             Ok(_) => self.sources.iter_mut().for_each(|source| source.saved = source.taken),
             Err(error) => {
-                tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later")
+                tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later");
             }
         }
     }

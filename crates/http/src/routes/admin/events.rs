@@ -94,7 +94,7 @@ fn said_of(shop: &Shop, key: Uuid) -> Result<Vec<Placed>, Problem> {
     databases.sort_by_key(|handle| !handle.database.domains.contains(&order));
     for (database, handle) in databases.into_iter().enumerate() {
         for row in handle.reader.log_of(key)? {
-            let (position, entry) = read_row(row)?;
+            let (position, entry) = read_row(&row)?;
             for (index, event) in entry.events.iter().enumerate() {
                 let key = place(entry.at.0, database, position.0, index);
                 said.push(Placed { key, event: EventBody::of(&entry, event) });
