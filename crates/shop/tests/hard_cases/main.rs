@@ -3,6 +3,8 @@
 //! In memory and on one thread: workers, gateway and clocks are stepped by hand until nothing moves.
 
 #[cfg(test)]
+mod batches;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod duplicates;
@@ -10,5 +12,9 @@ mod duplicates;
 mod first_line;
 #[cfg(test)]
 mod payments;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod rushes;
 #[cfg(test)]
 mod support;
