@@ -111,7 +111,7 @@ impl Audit<'_> {
     pub fn run(&self, book: Option<&mut Book<'_>>) -> Result<Report, AuditError> {
         let scene = Scene::take(self)?;
         let mut findings = Findings::new(self, &scene);
-        let mut movements = ledger::Movements::openings(&scene, &mut findings)?;
+        let mut movements = ledger::Movements::openings(&scene)?;
         orders::walk(&scene, &mut movements, &mut findings)?;
         orders::keys(&scene, &mut findings)?;
         stock::check(&scene, &mut movements, &mut findings)?;

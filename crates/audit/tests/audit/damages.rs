@@ -31,7 +31,7 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ("an adjustment of no product", Code::StockLedger, |w| {
         w.adjust(202, 1);
         w.change::<product::StockAdjustment>(&product::NAME, (id(202),), |a| {
-            a.product_id = ProductId(id(99))
+            a.product_id = ProductId(id(99));
         });
     }),
     ("a sale that was not counted", Code::SoldLedger, |w| product(w, |p| p.sold -= 1)),
@@ -46,10 +46,10 @@ pub(crate) const DAMAGES: &[Damage] = &[
         w.delete::<PointEntry>(&point::NAME, (UserId(id(USER)), id(407)));
     }),
     ("history that says another balance", Code::PointHistoryChain, |w| {
-        entry(w, 407, |e| e.balance = minor(1))
+        entry(w, 407, |e| e.balance = minor(1));
     }),
     ("history of another order", Code::PointHistoryChain, |w| {
-        entry(w, 401, |e| e.order_id = Some(OrderId(id(99))))
+        entry(w, 401, |e| e.order_id = Some(OrderId(id(99))));
     }),
     ("history of no order", Code::PointHistoryChain, |w| entry(w, 401, |e| e.order_id = None)),
     ("a refund of what was not given back", Code::PointHistoryChain, |w| {
@@ -76,7 +76,7 @@ pub(crate) const DAMAGES: &[Damage] = &[
     }),
     ("a coupon used by an order that did not use it", Code::CouponUsedOnce, |w| {
         user_coupon(w, FREE_COUPON, |c| {
-            (c.status, c.order_id) = (UserCouponStatus::Used, Some(OrderId(id(DECLINED))))
+            (c.status, c.order_id) = (UserCouponStatus::Used, Some(OrderId(id(DECLINED))));
         });
     }),
     ("one coupon used by two orders", Code::CouponUsedOnce, |w| {
@@ -91,7 +91,7 @@ pub(crate) const DAMAGES: &[Damage] = &[
         step(w, POINTS_ONLY, |row| row.state = InboxState::Compensated);
     }),
     ("a failed order's step in effect", Code::OrderStepStillDone, |w| {
-        step(w, DECLINED, |row| row.state = InboxState::Done)
+        step(w, DECLINED, |row| row.state = InboxState::Done);
     }),
     ("a cancelled order's step still being undone", Code::OrderStepStillDone, |w| {
         step(w, CANCELLED, |row| row.state = InboxState::Undoing);
@@ -108,7 +108,7 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ("a line that does not multiply", Code::OrderMoney, |w| line(w, |line| line.amount = minor(1))),
     ("a line of another quantity", Code::OrderMoney, |w| line(w, |line| line.quantity = 9)),
     ("a line that is gone", Code::OrderMoney, |w| {
-        w.delete::<OrderLine>(&ORDER, (OrderId(id(REFUSED)), 0_i64))
+        w.delete::<OrderLine>(&ORDER, (OrderId(id(REFUSED)), 0_i64));
     }),
     ("a line of no order", Code::OrderMoney, |w| lost_line(w, 15)),
     ("a line of no order, after the last one", Code::OrderMoney, |w| lost_line(w, 999)),
@@ -132,13 +132,13 @@ pub(crate) const DAMAGES: &[Damage] = &[
         w.delete::<PaymentRow>(&payment::PAYMENT, (payment_of(POINTS_ONLY),));
     }),
     ("a charge that the PG does not know", Code::PgMissing, |w| {
-        w.book.retain(|c| c.key != payment_of(CARD).to_string())
+        w.book.retain(|c| c.key != payment_of(CARD).to_string());
     }),
     ("a charge that the PG gave back", Code::PgMissing, |w| {
-        in_book(w, CARD, |c| c.status = PgChargeStatus::Cancelled)
+        in_book(w, CARD, |c| c.status = PgChargeStatus::Cancelled);
     }),
     ("a top-up that the PG does not know", Code::PgMissing, |w| {
-        w.book.retain(|c| c.key != id(TOP_UP).to_string())
+        w.book.retain(|c| c.key != id(TOP_UP).to_string());
     }),
     ("a charge of nobody", Code::PgExtra, |w| w.charge_in_book(id(98), 1, PgChargeStatus::Approved)),
     ("a declined charge that the PG holds", Code::PgExtra, |w| {
@@ -180,10 +180,10 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ("the log's last row is gone", Code::LogGap, |w| w.lost = Some(14)),
     ("a log that is older than those who followed it", Code::CursorAhead, |w| w.ahead = Some(1)),
     ("a final word that was not delivered", Code::Delivery, |w| {
-        undelivered(w, DECLINED, DeliveryEvent::Failed)
+        undelivered(w, DECLINED, DeliveryEvent::Failed);
     }),
     ("a cancel that was not delivered", Code::Delivery, |w| {
-        undelivered(w, CANCELLED, DeliveryEvent::Cancelled)
+        undelivered(w, CANCELLED, DeliveryEvent::Cancelled);
     }),
     ("a receipt that does not read", Code::Unreadable, |w| {
         step(w, CARD, |row| row.receipt = Some("?".into()));
@@ -199,7 +199,7 @@ pub(crate) fn forget_last_order(world: &mut World, domain: &DomainName) {
             sale(world, |sale| sale.sold += 3);
         }
         "read-model" => {
-            world.change::<OrderView>(domain, (id(CANCELLED),), |view| view.status = SagaStatus::Confirmed)
+            world.change::<OrderView>(domain, (id(CANCELLED),), |view| view.status = SagaStatus::Confirmed);
         }
         _ => undelivered(world, CANCELLED, DeliveryEvent::Cancelled),
     }

@@ -1,8 +1,12 @@
 //! The audit of a small shop: clean while its books agree, and naming exactly what was damaged when they do not.
 
+#[cfg(test)]
 mod damages;
+#[cfg(test)]
 mod readers;
+#[cfg(test)]
 mod shop;
+#[cfg(test)]
 mod world;
 
 use jumun_audit::{AuditError, Code, Report};

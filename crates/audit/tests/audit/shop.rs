@@ -163,82 +163,18 @@ impl World {
 
     fn order(&mut self, sketch: &Sketch) -> Arc<Plan> {
         let domain = DomainName::of("order");
-        let Sketch { number, status, quantity, discount, points, steps } = sketch;
-        let order_id = OrderId(id(*number));
-        let total = PRICE * quantity;
-        let card = if steps.is_empty() { 0 } else { total - discount - points };
-        let line = PlanLine {
-            product_id: ProductId(id(TEA)),
-            sku: "TEA".into(),
-            name: "Tea".into(),
-            quantity: *quantity,
-            unit_price: minor(PRICE),
-        };
-        let coupon = PlanCoupon { user_coupon_id: UserCouponId(id(USED_COUPON)), discount: minor(*discount) };
-        let plan = Arc::new(Plan {
-            saga: saga(*number),
-            user: UserId(id(USER)),
-            lines: vec![line],
-            coupon: (*discount > 0).then_some(coupon),
-            total: minor(total),
-            points: minor(*points),
-            card_amount: minor(card),
-            currency: Currency::KRW,
-            payment: payment_of(*number),
-            card: None,
-            steps: steps.iter().map(|step| Step::new(*step)).collect(),
-            extras: BTreeMap::new(),
-        });
-        let state = |step: &Step| StepState {
-            name: step.clone(),
-            status: if *status == SagaStatus::Confirmed { StepStatus::Done } else { StepStatus::Compensated },
-            reason: None,
-            attempts: 0,
-            parked: false,
-        };
-        let was_confirmed = matches!(status, SagaStatus::Confirmed | SagaStatus::Cancelled);
-        self.put(
-            &domain,
-            &Order {
-                id: order_id,
-                user_id: plan.user,
-                status: *status,
-                reason: (*status == SagaStatus::Failed).then_some(Reason::PAYMENT_DECLINED),
-                total: plan.total,
-                discount: plan.discount(),
-                points_used: plan.points,
-                card_amount: plan.card_amount,
-                user_coupon_id: plan.coupon.map(|coupon| coupon.user_coupon_id),
-                payment_id: (!steps.is_empty()).then_some(plan.payment),
-                trace: Trace::default(),
-                topology: "t".into(),
-                plan: Doc::new(Arc::clone(&plan)),
-                steps: Json(plan.steps.iter().map(state).collect()),
-                fulfilled: false,
-                created_at: NOW,
-                updated_at: NOW,
-                settled_at: status.is_settled().then_some(NOW),
-                confirmed_at: was_confirmed.then_some(NOW),
-                wake_at: None,
-            },
-        );
-        self.put(
-            &domain,
-            &OrderLine {
-                order_id,
-                line: 0,
-                product_id: ProductId(id(TEA)),
-                quantity: *quantity,
-                unit_price: minor(PRICE),
-                amount: minor(total),
-            },
-        );
+        let order_id = OrderId(id(sketch.number));
+        let plan = Arc::new(plan_of(sketch));
+        self.put(&domain, &order_of(sketch, &plan));
+        for line in &plan.lines {
+            let PlanLine { product_id, quantity, unit_price, .. } = *line;
+            let amount = minor(unit_price.minor() * quantity);
+            self.put(&domain, &OrderLine { order_id, line: 0, product_id, quantity, unit_price, amount });
+        }
         let hash = |byte: u8| Arc::from([byte; 32].as_slice());
-        self.put(
-            &domain,
-            &OrderKey { hash: hash(u8::try_from(*number).unwrap()), body_hash: hash(0), order_id },
-        );
-        if !steps.is_empty() {
+        let (hash, body_hash) = (hash(u8::try_from(sketch.number).unwrap()), hash(0));
+        self.put(&domain, &OrderKey { hash, body_hash, order_id });
+        if !plan.steps.is_empty() {
             self.payment(sketch, &plan);
         }
         plan
@@ -475,4 +411,66 @@ fn payment_receipt(plan: &Plan) -> serde_json::Value {
     json!({
         "payment_id": plan.payment, "amount": plan.card_amount, "points": plan.points, "discount": plan.discount(),
     })
+}
+
+fn plan_of(sketch: &Sketch) -> Plan {
+    let Sketch { number, quantity, discount, points, steps, .. } = sketch;
+    let total = PRICE * quantity;
+    let card = if steps.is_empty() { 0 } else { total - discount - points };
+    let line = PlanLine {
+        product_id: ProductId(id(TEA)),
+        sku: "TEA".into(),
+        name: "Tea".into(),
+        quantity: *quantity,
+        unit_price: minor(PRICE),
+    };
+    let coupon = PlanCoupon { user_coupon_id: UserCouponId(id(USED_COUPON)), discount: minor(*discount) };
+    Plan {
+        saga: saga(*number),
+        user: UserId(id(USER)),
+        lines: vec![line],
+        coupon: (*discount > 0).then_some(coupon),
+        total: minor(total),
+        points: minor(*points),
+        card_amount: minor(card),
+        currency: Currency::KRW,
+        payment: payment_of(*number),
+        card: None,
+        steps: steps.iter().map(|step| Step::new(step)).collect(),
+        extras: BTreeMap::new(),
+    }
+}
+
+fn order_of(sketch: &Sketch, plan: &Arc<Plan>) -> Order {
+    let status = sketch.status;
+    let state = |step: &Step| StepState {
+        name: step.clone(),
+        status: if status == SagaStatus::Confirmed { StepStatus::Done } else { StepStatus::Compensated },
+        reason: None,
+        attempts: 0,
+        parked: false,
+    };
+    let was_confirmed = matches!(status, SagaStatus::Confirmed | SagaStatus::Cancelled);
+    Order {
+        id: OrderId(plan.saga.0),
+        user_id: plan.user,
+        status,
+        reason: (status == SagaStatus::Failed).then_some(Reason::PAYMENT_DECLINED),
+        total: plan.total,
+        discount: plan.discount(),
+        points_used: plan.points,
+        card_amount: plan.card_amount,
+        user_coupon_id: plan.coupon.map(|coupon| coupon.user_coupon_id),
+        payment_id: (!plan.steps.is_empty()).then_some(plan.payment),
+        trace: Trace::default(),
+        topology: "t".into(),
+        plan: Doc::new(Arc::clone(plan)),
+        steps: Json(plan.steps.iter().map(state).collect()),
+        fulfilled: false,
+        created_at: NOW,
+        updated_at: NOW,
+        settled_at: status.is_settled().then_some(NOW),
+        confirmed_at: was_confirmed.then_some(NOW),
+        wake_at: None,
+    }
 }
