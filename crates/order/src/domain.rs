@@ -15,7 +15,8 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
-pub(crate) const NAME: DomainName = DomainName::of("order");
+/// The domain's name in topologies.
+pub const NAME: DomainName = DomainName::of("order");
 
 /// How patient orders are. All times are configuration.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

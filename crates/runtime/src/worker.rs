@@ -274,6 +274,8 @@ impl Worker {
     }
 
     fn idle(&mut self, elapsed: Duration) -> Stepped {
+        // Rows of no concern were passed since.
+        self.show_progress();
         let behind = self.sources.iter().any(|source| source.taken < source.tail.head().1);
         if behind || self.door.depth() > 0 {
             return Stepped::Worked;

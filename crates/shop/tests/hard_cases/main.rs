@@ -5,11 +5,17 @@
 #[cfg(test)]
 mod batches;
 #[cfg(test)]
+mod clocks;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod first_line;
+#[cfg(test)]
+mod operators;
+#[cfg(test)]
+mod outages;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
@@ -18,3 +24,5 @@ mod refusals;
 mod rushes;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod views;
