@@ -143,7 +143,7 @@ impl Engine {
         batch: &mut Batch<'w>,
         mut items: Vec<Item<'w>>,
         mut due: Vec<Item<'w>>,
-        set_aside: Option<&str>,
+        mut set_aside: Option<&str>,
     ) -> Result<(), StoreError> {
         loop {
             // What has fallen due comes after everything that follows from answers: an answer beats its deadline.
@@ -160,8 +160,11 @@ impl Engine {
                     self.name
                 )));
             }
-            let items_now = match set_aside {
-                Some(error) => batch.set_aside(&items, error),
+            let items_now = match set_aside.take() {
+                Some(error) => {
+                    batch.set_aside(&items, error, &self.routing, &self.homes);
+                    Vec::new()
+                }
                 None => self.load(store, batch, items)?,
             };
             for item in items_now {
@@ -229,11 +232,7 @@ impl Engine {
             }
             Err(error) => {
                 batch.state.roll_back(checkpoint);
-                let failure = Failure::of(item, &error);
-                if let Some(speech) = failure.stuck(routing) {
-                    batch.say(speech, item.origin, routing, homes);
-                }
-                batch.failures.push(failure);
+                batch.fail(item, &error, routing, homes);
             }
         }
     }
@@ -366,10 +365,32 @@ impl<'w> Batch<'w> {
         self.next.extend(local_items(routing, homes, &message, origin));
     }
 
-    /// Messages become failures; nothing is decided.
-    fn set_aside(&mut self, items: &[Item<'w>], error: &str) -> Vec<Item<'w>> {
-        self.failures.extend(items.iter().map(|item| Failure::of(item, error)));
-        Vec::new()
+    /// Messages become failures; nothing of them is decided.
+    fn set_aside(
+        &mut self,
+        items: &[Item<'w>],
+        error: &str,
+        routing: &Routing,
+        homes: &FxHashMap<DomainName, usize>,
+    ) {
+        for item in items {
+            self.fail(item, error, routing, homes);
+        }
+    }
+
+    /// One item could not be decided; if it was a compensation, the judge hears of it.
+    fn fail(
+        &mut self,
+        item: &Item<'w>,
+        error: &str,
+        routing: &Routing,
+        homes: &FxHashMap<DomainName, usize>,
+    ) {
+        let failure = Failure::of(item, error);
+        if let Some(speech) = failure.stuck(routing) {
+            self.say(speech, item.origin, routing, homes);
+        }
+        self.failures.push(failure);
     }
 }
 
