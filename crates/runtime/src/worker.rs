@@ -215,9 +215,15 @@ impl Worker {
         let cap = self.config.batch_cap;
         let mut work = Vec::new();
         let share = (cap * 3 / 4).max(1);
+        let mut unreadable = None;
         for source in &mut self.sources {
             let room = share.saturating_sub(work.len()).max(1);
-            for (position, entry) in source.tail.after(source.taken, room)? {
+            // What was taken from the logs before it must be decided, and the door must not wait for it.
+            let rows = source.tail.after(source.taken, room).unwrap_or_else(|error| {
+                unreadable = Some(error);
+                Vec::new()
+            });
+            for (position, entry) in rows {
                 source.taken = position;
                 if self.engine.concerns(&entry) {
                     let delivery = Delivery {
@@ -235,7 +241,10 @@ impl Worker {
         for (timer, table) in self.timers.take(elapsed, room) {
             work.push(Work::Due { domain: timer.domain, table, key: timer.key, at: timer.at });
         }
-        Ok(work)
+        match unreadable {
+            Some(error) if work.is_empty() => Err(error),
+            _ => Ok(work),
+        }
     }
 
     /// Prunes a chunk when nothing else waits; `false` if there is nothing to prune.
