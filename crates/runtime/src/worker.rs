@@ -341,10 +341,7 @@ impl Worker {
                 self.finish(work, turn);
                 Stepped::Worked
             }
-            Err(StoreError::Rejected(error)) => {
-                self.bisect(work, &error, now);
-                Stepped::Worked
-            }
+            Err(StoreError::Rejected(error)) => self.bisect(work, &error, now),
             Err(error @ (StoreError::Retry(_) | StoreError::Full(_) | StoreError::Unusable(_))) => {
                 self.put_back(work, &error)
             }
@@ -352,17 +349,21 @@ impl Worker {
     }
 
     /// Some message of the batch has rows that the store rejects: find it by halves, and set it alone aside.
-    fn bisect(&mut self, mut work: Vec<Work>, error: &str, now: Timestamp) {
+    fn bisect(&mut self, mut work: Vec<Work>, error: &str, now: Timestamp) -> Stepped {
         if work.len() > 1 {
             let later = work.split_off(work.len() / 2);
             self.pending.push_front(later);
             self.pending.push_front(work);
-            return;
+            return Stepped::Worked;
         }
         tracing::error!(database = %self.name, error, "a message's rows were rejected; it is set aside");
         match self.engine.turn(self.store.as_mut(), &work, now, Some(error)) {
             Ok(turn) => self.finish(work, turn),
-            Err(again) => {
+            // It is found out again when the store is back.
+            Err(error @ (StoreError::Retry(_) | StoreError::Full(_) | StoreError::Unusable(_))) => {
+                return self.put_back(work, &error);
+            }
+            Err(again @ StoreError::Rejected(_)) => {
                 // Not even the letter can be written. It stays where it came from: the log, or the caller who gets an error.
                 self.signals.alert(
                     &self.name,
@@ -372,6 +373,7 @@ impl Worker {
                 answer_all(work, &CommandError::Fault(again.to_string()));
             }
         }
+        Stepped::Worked
     }
 
     /// The store cannot take it now. Nothing is lost: the batch runs again; only those who wait for an answer are told after a
