@@ -187,7 +187,7 @@ impl Worker {
 
     /// One step: at most one batch.
     pub fn step(&mut self) -> Stepped {
-        let elapsed = self.clock.elapsed();
+        let (elapsed, _) = self.time();
         if self.pending.is_empty() {
             self.show_progress();
             if elapsed >= self.rearm_at
@@ -326,9 +326,7 @@ impl Worker {
 
     fn run_pending(&mut self) -> Stepped {
         let Some(work) = self.pending.pop_front() else { return Stepped::Worked };
-        let now = self.clock.now();
-        self.look_at_clocks(now);
-        let begun = self.clock.elapsed();
+        let (begun, now) = self.time();
         match self.engine.turn(self.store.as_mut(), &work, now, None) {
             Ok(turn) => {
                 self.failures = 0;
@@ -420,7 +418,7 @@ impl Worker {
                 );
             }
         }
-        let (elapsed, now) = (self.clock.elapsed(), self.clock.now());
+        let (elapsed, now) = self.time();
         for due in turn.due {
             self.arm(elapsed, now, due);
         }
@@ -448,7 +446,7 @@ impl Worker {
 
     /// Sets timers for every row that falls due within the reach: at start, and each time the reach has passed.
     fn rearm(&mut self) -> Result<(), StoreError> {
-        let (elapsed, now) = (self.clock.elapsed(), self.clock.now());
+        let (elapsed, now) = self.time();
         let until = now.after(self.config.timer_reach);
         let mut rows = Vec::new();
         for domain in self.engine.domains() {
@@ -474,12 +472,15 @@ impl Worker {
         Ok(())
     }
 
-    fn look_at_clocks(&mut self, now: Timestamp) {
-        match self.guard.look(now, self.clock.elapsed()) {
+    /// Monotonic time, and the time of day that goes with it: not the wall clock's while that is not believed.
+    fn time(&mut self) -> (Duration, Timestamp) {
+        let (elapsed, wall) = (self.clock.elapsed(), self.clock.now());
+        match self.guard.look(wall, elapsed) {
             Sighting::Agree => self.signals.clocks_agree(&self.name),
             Sighting::Suspended => {}
             Sighting::Jumped(ms) => self.signals.clock_jumped(&self.name, ms),
         }
+        (elapsed, self.guard.time(wall, elapsed))
     }
 }
 
