@@ -208,8 +208,9 @@ async fn gateway(
             let webhook = WebhookConfig {
                 url: format!("http://127.0.0.1:{}/v1/webhooks/pg/{PG_NAME}", address.port()),
                 secret: webhook_secret.to_owned(),
-                duplicate_percent: 0,
-                reorder_percent: 0,
+                // As real gateways do: they only wake a query, so nothing may depend on their number or order.
+                duplicate_percent: 10,
+                reorder_percent: 10,
             };
             let simulator = Simulator::start(SimulatorConfig {
                 secret_key: secret_key.clone(),
@@ -241,6 +242,7 @@ fn outside(
         }
         (Some(url), Some(secret)) => {
             let webhook = StandardWebhook::new(&[&secret.0]).context("delivery.secret")?;
+            HttpSink::check(url, config.file.delivery.allow_private).map_err(anyhow::Error::msg)?;
             let client = HttpSink::client(config.file.delivery.allow_private)?;
             Arc::new(HttpSink::new(client, url, webhook, Arc::clone(clock), runtime))
         }

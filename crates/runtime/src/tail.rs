@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 /// Rows kept in memory for readers that keep up.
-const KEPT: usize = 8_192;
+const KEPT: usize = 4_096;
 
 /// What sees every row of a log right after its commit.
 pub trait Observer: Send + Sync {

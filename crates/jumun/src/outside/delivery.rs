@@ -84,6 +84,23 @@ pub struct HttpSink {
 }
 
 impl HttpSink {
+    /// Whether deliveries may go to `url`: a literal address never passes the resolver, so it is looked at here.
+    ///
+    /// # Errors
+    /// If it is no HTTP URL, or names a private address that is not allowed.
+    pub fn check(url: &str, allow_private: bool) -> Result<(), String> {
+        let url = reqwest::Url::parse(url).map_err(|error| format!("delivery.url: {error}"))?;
+        let host = url.host_str().filter(|_| matches!(url.scheme(), "http" | "https"));
+        let host = host.ok_or("delivery.url: needs to be http(s)://host/…")?;
+        let literal: Option<IpAddr> = host.trim_matches(['[', ']']).parse().ok();
+        match literal.map(|ip| SocketAddr::new(ip, 0)) {
+            Some(address) if !allow_private && !is_public(&address) => {
+                Err(format!("delivery.url: {host} is private; allow it with delivery.allow_private"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// The client for it: no redirects, no proxy, and no receiver at a private address unless allowed.
     ///
     /// # Errors
@@ -175,5 +192,21 @@ fn is_public(address: &SocketAddr) -> bool {
         IpAddr::V6(ip) => {
             !(ip.is_loopback() || ip.is_unspecified() || ip.is_unique_local() || ip.is_unicast_link_local())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deliveries_do_not_reach_behind_the_firewall_unless_allowed() {
+        for url in ["http://127.0.0.1/x", "http://10.1.2.3/x", "http://[::1]:80/x", "http://169.254.169.254/x"] {
+            assert!(HttpSink::check(url, false).is_err(), "{url}");
+            assert_eq!(HttpSink::check(url, true), Ok(()), "{url}");
+        }
+        assert_eq!(HttpSink::check("https://data.example.com/orders", false), Ok(()));
+        assert!(HttpSink::check("ftp://data.example.com/", false).is_err());
+        assert!(HttpSink::check("not a url", false).is_err());
     }
 }
