@@ -7,7 +7,6 @@
     clippy::print_stdout,
     clippy::unwrap_used,
     clippy::float_arithmetic,
-    missing_docs,
     reason = "a bench prints ratios"
 )]
 

@@ -13,6 +13,8 @@ mod duplicates;
 #[cfg(test)]
 mod first_line;
 #[cfg(test)]
+mod horizon;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod outages;

@@ -140,7 +140,7 @@ impl Books {
             *history.entry(entry.user_id).or_default() += entry.amount.minor();
             match entry.order_id {
                 Some(order) => {
-                    assert!(moves.insert((order, entry.kind)), "{}: {order} moved points twice", self.name)
+                    assert!(moves.insert((order, entry.kind)), "{}: {order} moved points twice", self.name);
                 }
                 None => *granted.entry(entry.user_id).or_default() += entry.amount.minor(),
             }

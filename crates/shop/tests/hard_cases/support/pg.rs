@@ -57,8 +57,7 @@ struct State {
     late: Vec<PgCharge>,
     charges: VecDeque<OnCharge>,
     cancels: VecDeque<OnCancel>,
-    /// What charges and cancels come to when their scripts are over.
-    then: Option<OnCharge>,
+    /// What cancels come to when their script is over.
     then_cancel: Option<OnCancel>,
     down: bool,
     repeats: bool,
@@ -75,11 +74,6 @@ impl Pg {
     /// The next charges come to this, one each; those after them are taken.
     pub(crate) fn charges(&self, script: impl IntoIterator<Item = OnCharge>) {
         self.state.lock().unwrap().charges = script.into_iter().collect();
-    }
-
-    /// Every charge without a script comes to this.
-    pub(crate) fn every_charge(&self, then: OnCharge) {
-        self.state.lock().unwrap().then = Some(then);
     }
 
     /// The next cancels come to this, one each; those after them work.
@@ -116,11 +110,6 @@ impl Pg {
             state.charges.clear();
             state.waiting.push_front((call, door));
         }
-    }
-
-    /// How many calls are held back.
-    pub(crate) fn held(&self) -> usize {
-        self.state.lock().unwrap().held.len()
     }
 
     /// The caller's process is gone: nobody hears what was not answered.
@@ -196,7 +185,7 @@ impl Pg {
 
     fn answer_charge(&self, state: &mut State, call: &PgCall) -> Option<PgAnswer> {
         let timeout = || Some(PgAnswer::Unknown { detail: "timeout".to_owned() });
-        let script = state.charges.pop_front().or(state.then).unwrap_or(OnCharge::Takes);
+        let script = state.charges.pop_front().unwrap_or(OnCharge::Takes);
         let charge = self.charge(call, PgChargeStatus::Approved);
         match script {
             OnCharge::Takes => {
