@@ -382,16 +382,26 @@ impl Worker {
         self.rearm_at = Duration::ZERO;
         let wait = self.config.retry.wait(self.failures.saturating_sub(1));
         tracing::warn!(database = %self.name, %error, runs = self.failures, "the batch could not be committed; running it again");
-        let mut keep = work;
+        self.pending.push_front(work);
         if self.failures >= self.config.patience || !matches!(error, StoreError::Retry(_)) {
-            let (waiting, rest): (Vec<_>, Vec<_>) = keep.into_iter().partition(Work::is_awaited);
-            answer_all(waiting, &CommandError::Unavailable(self.name.to_string(), error.to_string()));
-            keep = rest;
-        }
-        if !keep.is_empty() {
-            self.pending.push_front(keep);
+            self.tell_unavailable(error);
         }
         Stepped::Idle(Some(wait))
+    }
+
+    /// Tells everyone who waits for an answer, here or at the door. What nobody waits for stays.
+    fn tell_unavailable(&mut self, error: &StoreError) {
+        let unavailable = CommandError::Unavailable(self.name.to_string(), error.to_string());
+        let batches = std::mem::take(&mut self.pending).into_iter();
+        for batch in batches.chain([self.door.take(usize::MAX)]) {
+            let (waiting, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(Work::is_awaited);
+            answer_all(waiting, &unavailable);
+            // What came through the door may be more than one batch.
+            let mut rest = rest.into_iter().peekable();
+            while rest.peek().is_some() {
+                self.pending.push_back(rest.by_ref().take(self.config.batch_cap).collect());
+            }
+        }
     }
 
     /// After commit: answers, the log's readers, timers, outside calls, alerts.
@@ -420,7 +430,7 @@ impl Worker {
         }
         let (elapsed, now) = self.time();
         for due in turn.due {
-            self.arm(elapsed, now, due);
+            self.arm(elapsed, due.at.since(now), due);
         }
         for call in turn.calls {
             match self.outside.get(&call.by) {
@@ -437,8 +447,7 @@ impl Worker {
         }
     }
 
-    fn arm(&mut self, elapsed: Duration, now: Timestamp, due: DueRow) {
-        let wait = due.at.since(now);
+    fn arm(&mut self, elapsed: Duration, wait: Duration, due: DueRow) {
         if wait <= self.config.timer_reach {
             self.timers.set(elapsed, wait, due.at, due.domain, due.table, due.key);
         }
@@ -452,20 +461,30 @@ impl Worker {
         for domain in self.engine.domains() {
             for due in domain.due() {
                 let Some(column) = due.table.column(due.column) else { continue };
-                let query =
-                    Query::of(due.table, u32::MAX).filter(due.column, Compare::AtMost, Value::Int(until.0));
+                // With a bound, the wall clock cannot put a row off: every waiting row is looked at, and its wait capped.
+                let query = Query::of(due.table, u32::MAX);
+                let query = match due.bounded {
+                    true => query.filter(due.column, Compare::Present, Value::Null),
+                    false => query.filter(due.column, Compare::AtMost, Value::Int(until.0)),
+                };
                 for row in self.reader.query(&query.sort(due.column, false))? {
                     let Some(Value::Int(at)) = row.get(column) else { continue };
                     let key = Key::of_row(due.table, &row);
-                    rows.push(DueRow { domain: domain.name(), table: due.table, key, at: Timestamp(*at) });
+                    let longest =
+                        if due.bounded { domain.longest_wait(due.table, &row) } else { Duration::MAX };
+                    let wait = Timestamp(*at).since(now).min(longest);
+                    rows.push((
+                        wait,
+                        DueRow { domain: domain.name(), table: due.table, key, at: Timestamp(*at) },
+                    ));
                 }
             }
         }
         // A timer that is set keeps its monotonic time, whatever the wall clock has come to since.
         let known = self.timers.known();
-        for due in rows {
+        for (wait, due) in rows {
             if !known.contains(&(due.table.name, due.key.clone(), due.at)) {
-                self.arm(elapsed, now, due);
+                self.arm(elapsed, wait, due);
             }
         }
         self.rearm_at = elapsed + self.config.timer_reach;
