@@ -97,6 +97,26 @@ fn a_restart_gives_an_order_its_stored_deadline_again() {
 }
 
 #[test]
+fn a_clock_that_went_back_while_the_process_was_down_puts_no_deadline_off() {
+    for mut world in World::both() {
+        let order = waiting(&mut world);
+        world.wait(20);
+        world.clock.jump(-48 * HOUR_MS);
+        world.crash();
+        world.run();
+        world.wait(29);
+        assert_eq!(
+            world.status(order).0,
+            SagaStatus::Pending,
+            "{}: the whole deadline again, no more",
+            world.name
+        );
+        world.wait(2);
+        assert_eq!(world.status(order), (SagaStatus::Failing, Some(Reason::TIMED_OUT)), "{}", world.name);
+    }
+}
+
+#[test]
 fn an_unpaid_order_expires_and_cannot_be_paid_then() {
     for mut world in World::both() {
         let (user, mug) = (world.customer(5_000), world.product(1_500, 5));

@@ -200,3 +200,24 @@ fn a_rejected_message_is_not_forgotten_when_its_letter_cannot_be_written() {
     assert_eq!(world.status(order).0, SagaStatus::Confirmed);
     check_books(&world);
 }
+
+/// A message waits for the database, and runs again and again; who comes after it must not wait without a word.
+#[test]
+fn a_client_is_told_while_messages_wait_for_the_database() {
+    for mut world in World::both() {
+        let (user, mug, orders) = busy(&mut world);
+        world.disk("order").away(Some(away()));
+        // The answer of the card is one that nobody waits for: it stays, whatever happens.
+        world.pg.release();
+        world.wait(5);
+        let slot = world.order(&Buy::with_points(user, mug, 1));
+        world.wait(5);
+        let told = taken(&slot).map(|answer| matches!(answer, Err(CommandError::Unavailable(..))));
+        assert_eq!(told, Some(true), "{}", world.name);
+        world.disk("order").away(None);
+        world.wait(5);
+        assert_eq!(world.all::<order::Order>("order").len(), orders.len(), "{}", world.name);
+        assert_eq!(world.status(orders[1]).0, SagaStatus::Confirmed, "{}: the answer waited", world.name);
+        all_rest(&world);
+    }
+}
