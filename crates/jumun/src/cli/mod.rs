@@ -1,6 +1,7 @@
 //! The command line: logs to stderr, results to stdout; exit codes 0, 1 (checked and found wanting), 2 (usage).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod demo;
 mod serve;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -33,6 +34,8 @@ enum LogFormat {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Tell what an order is promised: a throwaway shop, its failures, a kill -9, the audit
+    Demo(demo::Demo),
     /// Serve a topology's units in this process
     Serve(serve::Serve),
 }
@@ -85,6 +88,7 @@ pub(crate) enum Ended {
 pub(crate) fn run(cli: Cli) -> ExitCode {
     log_to_stderr(cli.log_format);
     let ended = match cli.command {
+        Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
     };
     match ended {
