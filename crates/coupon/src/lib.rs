@@ -45,7 +45,7 @@ impl Domain for Coupons {
     }
 
     fn due(&self) -> Vec<Due> {
-        vec![Due { table: UserCoupon::TABLE, column: "expires_at" }]
+        vec![Due::date(UserCoupon::TABLE, "expires_at")]
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {

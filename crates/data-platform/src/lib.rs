@@ -125,7 +125,7 @@ impl Domain for DataPlatform {
     }
 
     fn due(&self) -> Vec<Due> {
-        vec![Due { table: Delivery::TABLE, column: "next_at" }]
+        vec![Due::date(Delivery::TABLE, "next_at")]
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {

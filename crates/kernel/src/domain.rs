@@ -10,12 +10,13 @@ use crate::names::{DomainName, Reason, Step};
 use crate::plan::Plan;
 use crate::said::Said;
 use crate::state::WorkingSet;
-use crate::table::{Key, Record, Table};
+use crate::table::{Key, Record, Row, Table};
 use crate::time::Timestamp;
 use crate::trace::Trace;
 use smol_str::SmolStr;
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A request to one domain, with a typed answer.
@@ -78,6 +79,22 @@ pub struct Due {
     pub table: &'static Table,
     /// The column: milliseconds since the epoch, NULL for "not waiting".
     pub column: &'static str,
+    /// A deadline rather than a date: how long it may be waited for is bounded ([`Domain::longest_wait`]).
+    pub bounded: bool,
+}
+
+impl Due {
+    /// A date: rows wait as long as it takes (an expiry that was given from outside).
+    #[must_use]
+    pub const fn date(table: &'static Table, column: &'static str) -> Self {
+        Self { table, column, bounded: false }
+    }
+
+    /// A deadline: rows wait at most as long as [`Domain::longest_wait`] says.
+    #[must_use]
+    pub const fn deadline(table: &'static Table, column: &'static str) -> Self {
+        Self { table, column, bounded: true }
+    }
 }
 
 /// The sagas that a domain owns: what the horizon is computed from.
@@ -88,7 +105,7 @@ pub struct SagaBook {
     /// A nullable, indexed column that is NULL only while nothing of the saga waits in this table.
     pub open: &'static str,
     /// How long after its birth a saga can still be touched: deadlines, expiry, cancellation.
-    pub window: std::time::Duration,
+    pub window: Duration,
 }
 
 /// A domain: one crate, written once, placed by a topology.
@@ -112,6 +129,12 @@ pub trait Domain: Send + Sync {
     /// Rows that fall due.
     fn due(&self) -> Vec<Due> {
         Vec::new()
+    }
+
+    /// The longest that a row of a bounded [`Due`] can be meant to wait: a deadline that is set again at start is capped at it, should
+    /// the wall clock have gone back meanwhile.
+    fn longest_wait(&self, _table: &Table, _row: &Row) -> Duration {
+        Duration::MAX
     }
 
     /// The sagas that it owns, if it owns any.

@@ -8,7 +8,7 @@ use kernel::ids::{OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::judge::{Coordination, Patience, SagaStatus, Signal};
 use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, SagaBook, Table, WorkingSet,
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Row, SagaBook, Table, WorkingSet,
 };
 use smol_str::SmolStr;
 use std::any::Any;
@@ -193,7 +193,17 @@ impl Domain for Order {
     }
 
     fn due(&self) -> Vec<Due> {
-        vec![Due { table: OrderRow::TABLE, column: "wake_at" }]
+        vec![Due::deadline(OrderRow::TABLE, "wake_at")]
+    }
+
+    fn longest_wait(&self, _table: &Table, row: &Row) -> Duration {
+        match OrderRow::from_row(row).map(|order| order.status) {
+            Ok(SagaStatus::Created) => self.policy.created_expiry,
+            Ok(SagaStatus::Failing | SagaStatus::Cancelling) => self.policy.patience.resend.cap,
+            // A row that does not read is looked at soon, and becomes somebody's alert.
+            Ok(SagaStatus::Pending | SagaStatus::Confirmed | SagaStatus::Failed | SagaStatus::Cancelled)
+            | Err(_) => self.policy.deadline,
+        }
     }
 
     fn sagas(&self) -> Vec<SagaBook> {

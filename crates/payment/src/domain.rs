@@ -12,15 +12,16 @@ use kernel::ids::{ChargeId, SagaId};
 use kernel::judge::letters::DeadLetter;
 use kernel::table::Field;
 use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused,
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused, Row,
     SagaBook, Step, Table, Value, WorkingSet,
 };
 use smol_str::SmolStr;
 use std::any::Any;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a message may still be late by when every wait is over.
-const MARGIN: std::time::Duration = std::time::Duration::from_secs(3_600);
+const MARGIN: Duration = Duration::from_secs(3_600);
 
 /// The payment domain.
 pub struct Payment {
@@ -119,7 +120,16 @@ impl Domain for Payment {
     }
 
     fn due(&self) -> Vec<Due> {
-        [Leg::TABLE, Charge::TABLE, PgBook::TABLE].map(|table| Due { table, column: "next_at" }).to_vec()
+        vec![
+            Due::deadline(Leg::TABLE, "next_at"),
+            Due::deadline(Charge::TABLE, "next_at"),
+            Due::date(PgBook::TABLE, "next_at"),
+        ]
+    }
+
+    fn longest_wait(&self, _table: &Table, _row: &Row) -> Duration {
+        let PaymentPolicy { settling, slow, backoff, credit_resend, .. } = self.policy.as_ref();
+        *settling.max(slow).max(&backoff.cap).max(&credit_resend.cap)
     }
 
     fn sagas(&self) -> Vec<SagaBook> {

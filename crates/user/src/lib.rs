@@ -38,8 +38,8 @@ impl Domain for Users {
 
     fn due(&self) -> Vec<Due> {
         vec![
-            Due { table: RefreshToken::TABLE, column: "expires_at" },
-            Due { table: RefreshFamily::TABLE, column: "expires_at" },
+            Due::date(RefreshToken::TABLE, "expires_at"),
+            Due::date(RefreshFamily::TABLE, "expires_at"),
         ]
     }
 
