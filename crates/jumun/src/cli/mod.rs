@@ -1,8 +1,19 @@
 //! The command line: logs to stderr, results to stdout; exit codes 0, 1 (checked and found wanting), 2 (usage).
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
+mod audit;
+mod client;
+mod config_check;
+mod dead_letters;
 mod demo;
+mod openapi;
+mod pg_simulator;
+mod ranking;
+mod replay;
 mod serve;
+mod stopped;
+mod table;
+mod topology;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jumun::Config;
@@ -38,6 +49,23 @@ enum Command {
     Demo(demo::Demo),
     /// Serve a topology's units in this process
     Serve(serve::Serve),
+    /// Replay a shop's order history (a CSV with UCI Online Retail's columns) through the saga, then audit
+    Replay(replay::Replay),
+    /// Check that everything the books say adds up, beside a running server or without one
+    Audit(audit::AuditCommand),
+    /// Run the payment-gateway simulator alone
+    PgSimulator(pg_simulator::PgSimulator),
+    /// List, show and check topologies
+    Topology(topology::TopologyCommand),
+    /// List dead letters, and redrive or resolve one
+    DeadLetters(dead_letters::DeadLetters),
+    /// Rebuild best sellers from the orders
+    Ranking(ranking::RankingCommand),
+    /// Look at the configuration
+    Config(config_check::ConfigCommand),
+    /// Print the HTTP API's OpenAPI document
+    #[command(name = "openapi")]
+    OpenApi(openapi::OpenApi),
 }
 
 /// Which system a command is about: the same for all that look at or drive one.
@@ -85,11 +113,26 @@ pub(crate) enum Ended {
     Wanting,
 }
 
+impl Ended {
+    /// Well, if what was checked holds.
+    fn of(holds: bool) -> Self {
+        if holds { Self::Well } else { Self::Wanting }
+    }
+}
+
 pub(crate) fn run(cli: Cli) -> ExitCode {
     log_to_stderr(cli.log_format);
     let ended = match cli.command {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Replay(replay) => replay.run(),
+        Command::Audit(audit) => audit.run(),
+        Command::PgSimulator(simulator) => simulator.run(),
+        Command::Topology(topology) => topology.run(),
+        Command::DeadLetters(letters) => letters.run(),
+        Command::Ranking(ranking) => ranking.run(),
+        Command::Config(config) => config.run(),
+        Command::OpenApi(openapi) => openapi.run(),
     };
     match ended {
         Ok(Ended::Well) => ExitCode::SUCCESS,
@@ -108,6 +151,19 @@ fn log_to_stderr(format: LogFormat) {
     match format {
         LogFormat::Human => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),
+    }
+}
+
+/// Prints a result. Whoever reads it may have read enough: that is no fault.
+///
+/// # Errors
+/// If it cannot be written for another reason.
+fn say(result: impl std::fmt::Display) -> anyhow::Result<()> {
+    use std::io::Write;
+    let text = result.to_string();
+    match writeln!(std::io::stdout().lock(), "{}", text.trim_end_matches('\n')) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written?),
     }
 }
 

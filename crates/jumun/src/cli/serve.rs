@@ -76,14 +76,14 @@ fn announce(config: &Config, server: &Server) {
     if let Some(admin) = server.first_admin() {
         match &admin.made_up {
             Some(password) => {
-                println!("  administrator  {} with password {password} (shown this once)", admin.email)
+                println!("  administrator  {} with password {password} (shown this once)", admin.email);
             }
             None => println!("  administrator  {}", admin.email),
         }
     }
 }
 
-async fn wait_for_signal() -> anyhow::Result<()> {
+pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
     use tokio::signal::unix::{SignalKind, signal};
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {

@@ -1,0 +1,45 @@
+//! Columns of text, as wide as their widest cell.
+
+use std::fmt;
+
+/// Rows of cells.
+#[derive(Default)]
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+    headed: bool,
+}
+
+impl Table {
+    /// A table with a heading and a rule below it.
+    pub(crate) fn headed(titles: &[&str]) -> Self {
+        let mut table = Self { headed: true, ..Self::default() };
+        table.row(titles);
+        table
+    }
+
+    /// Adds a row.
+    pub(crate) fn row(&mut self, cells: &[&str]) {
+        self.rows.push(cells.iter().map(|cell| (*cell).to_owned()).collect());
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            let cells = self.rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for (number, row) in self.rows.iter().enumerate() {
+            let cells: Vec<String> =
+                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            writeln!(f, "{}", cells.join("  ").trim_end())?;
+            if self.headed && number == 0 {
+                let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();
+                writeln!(f, "{}", rule.join("  ").trim_end())?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,169 @@
+//! `jumun topology`: what the shipped topologies are, and whether a file is one.
+
+mod mermaid;
+
+use super::table::Table;
+use super::{Ended, say};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use jumun::config::File;
+use jumun::{Config, topologies};
+use kernel::topology::Topology;
+use shop::Domains;
+use std::path::PathBuf;
+
+/// Topologies: which domains are deployed together, who hears whom, when the client is answered
+#[derive(Debug, Args)]
+pub(crate) struct TopologyCommand {
+    #[command(subcommand)]
+    command: Subcommands,
+}
+
+#[derive(Debug, Subcommand)]
+enum Subcommands {
+    /// List the shipped topologies
+    List,
+    /// Show one: its units with their domains and databases, and what makes each step act and compensate
+    Show(Show),
+    /// Check a topology file: OK, or its first fault with the line (exit code 1)
+    Check(Check),
+}
+
+#[derive(Debug, Args)]
+struct Show {
+    /// A shipped topology's name, or a file
+    #[arg(value_name = "NAME|FILE")]
+    name: String,
+    /// Print a Mermaid flowchart: solid arrows make a step act, dotted ones make it compensate
+    #[arg(long)]
+    mermaid: bool,
+}
+
+#[derive(Debug, Args)]
+struct Check {
+    /// The file
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+}
+
+impl TopologyCommand {
+    pub(crate) fn run(self) -> anyhow::Result<Ended> {
+        let domains = Domains::new(Config::parse(File::default())?.policies);
+        match self.command {
+            Subcommands::List => list(&domains),
+            Subcommands::Show(show) => show.run(&domains),
+            Subcommands::Check(check) => check.run(&domains),
+        }
+    }
+}
+
+fn list(domains: &Domains) -> anyhow::Result<Ended> {
+    let mut table = Table::default();
+    for (name, text) in topologies::SHIPPED {
+        let (topology, _) = domains.place(text).with_context(|| format!("topology {name}"))?;
+        table.row(&[name, &topology.summary]);
+    }
+    say(&table)?;
+    Ok(Ended::Well)
+}
+
+impl Show {
+    fn run(&self, domains: &Domains) -> anyhow::Result<Ended> {
+        let text = topologies::text(&self.name).map_err(anyhow::Error::msg)?;
+        let (topology, registry) = domains.place(&text).with_context(|| format!("topology {}", self.name))?;
+        let homes = Homes { topology: &topology, known: registry.known() };
+        if self.mermaid {
+            say(mermaid::flowchart(&homes))?;
+        } else {
+            say(described(&homes))?;
+        }
+        Ok(Ended::Well)
+    }
+}
+
+impl Check {
+    fn run(&self, domains: &Domains) -> anyhow::Result<Ended> {
+        let file = self.file.display();
+        let text = std::fs::read_to_string(&self.file).with_context(|| format!("topology file {file}"))?;
+        match domains.place(&text) {
+            Ok(_) => say(format_args!("{file}: OK"))?,
+            Err(fault) => {
+                say(format_args!("{file}: {fault}"))?;
+                return Ok(Ended::Wanting);
+            }
+        }
+        Ok(Ended::Well)
+    }
+}
+
+/// A topology, and which unit runs which step.
+struct Homes<'a> {
+    topology: &'a Topology,
+    known: kernel::topology::Known,
+}
+
+impl Homes<'_> {
+    /// The unit that runs `step`.
+    fn unit_of(&self, step: &str) -> &str {
+        let runner = self.known.domains.iter().find(|(_, steps)| steps.iter().any(|s| s.as_str() == step));
+        let unit = runner
+            .and_then(|(domain, _)| self.topology.units.iter().find(|unit| unit.domains.contains(domain)));
+        unit.map_or("", |unit| unit.name.as_str())
+    }
+}
+
+fn described(homes: &Homes<'_>) -> String {
+    let topology = homes.topology;
+    let mut units = Table::headed(&["unit", "domains", "databases"]);
+    for unit in &topology.units {
+        let databases: Vec<String> = topology
+            .databases()
+            .into_iter()
+            .filter(|database| database.unit == unit.name)
+            .map(|database| format!("{}.db", database.name))
+            .collect();
+        let domains: Vec<&str> = unit.domains.iter().map(kernel::DomainName::as_str).collect();
+        units.row(&[&unit.name, &domains.join(", "), &databases.join(", ")]);
+    }
+    let mut steps = Table::headed(&["step", "unit", "acts on", "compensates on", ""]);
+    let planned = topology.order.iter();
+    let followers = topology.routes.iter().filter(|route| route.follower).map(|route| &route.step);
+    for route in planned.chain(followers).filter_map(|step| topology.route(step)) {
+        let step = route.step.as_str();
+        let kind = if route.follower { "follows; cannot fail the order" } else { "" };
+        let (acts, undoes) = (route.acts_on.join(", "), route.compensates_on.join(", "));
+        steps.row(&[step, homes.unit_of(step), &acts, &undoes, kind]);
+    }
+    format!("{} — {}\n\n{}\n{units}\n{steps}", topology.name, topology.summary, settings(topology))
+}
+
+fn settings(topology: &Topology) -> String {
+    use kernel::judge::Coordination;
+    use kernel::topology::{Answer, QuoteFrom};
+    let answer = match topology.answer {
+        Answer::Settled => "once the order is settled",
+        Answer::Accepted => "once the order is accepted",
+    };
+    let quote = match topology.quote {
+        QuoteFrom::Local => "from the unit's own database",
+        QuoteFrom::Calls => "by asking the owners; the catalogue is cached",
+        QuoteFrom::Replica => "from replicas fed by events",
+    };
+    let coordination = match topology.coordination {
+        Coordination::Announce => "steps hear events (choreography)",
+        Coordination::Ask => "the order asks each step (orchestration)",
+    };
+    let names = |steps: &[kernel::Step], between: &str| {
+        steps.iter().map(kernel::Step::as_str).collect::<Vec<_>>().join(between)
+    };
+    let mut table = Table::default();
+    table.row(&["clients are answered", answer]);
+    table.row(&["orders are quoted", quote]);
+    table.row(&["coordination", coordination]);
+    table.row(&["a plan's steps", &names(&topology.order, " → ")]);
+    for group in &topology.groups {
+        table.row(&["decided as one", &names(group, ", ")]);
+    }
+    table.row(&["the judge listens to", &names(&topology.judged_on, ", ")]);
+    table.to_string()
+}
