@@ -64,13 +64,38 @@ fn five_hundred(world: &mut World, spoil: impl FnOnce(&World, ProductId)) -> Vec
     slots.iter().map(|slot| born(slot).order).collect()
 }
 
-/// The product's status is no word: no decider can read the row.
+/// Sets a product's status, to what is no word too: then no decider can read the row.
 fn set_status(world: &World, product: ProductId, status: &'static str) {
-    let row = world.disk("product").reader().load(Product::TABLE, &[(product,).into()]).unwrap();
-    let mut row = row[0].clone();
-    row[Product::TABLE.column("status").unwrap()] = Value::Text(status.into());
-    let key = Key::of_row(Product::TABLE, &row);
-    world.disk("product").write(&[kernel::state::Write { table: Product::TABLE, key, row: Some(row) }], &[]);
+    write_status::<Product>(world, "product", (product,).into(), status);
+}
+
+fn write_status<R: Record>(world: &World, domain: &'static str, key: Key, status: &'static str) {
+    let disk = world.disk(domain);
+    let mut row = disk.reader().load(R::TABLE, std::slice::from_ref(&key)).unwrap().remove(0);
+    row[R::TABLE.column("status").unwrap()] = Value::Text(status.into());
+    disk.write(&[kernel::state::Write { table: R::TABLE, key, row: Some(row) }], &[]);
+}
+
+/// The coupon cannot be read when the stock of the same group is taken already.
+#[test]
+fn a_poison_message_takes_nothing_with_it() {
+    for mut world in World::both() {
+        let (user, mug) = (world.customer(2_000), world.product(1_500, 3));
+        let coupon = world.coupon(user, 500, 3_600);
+        let slot = world.order(&Buy::with_points(user, mug, 1).coupon(coupon));
+        world.shop.quoter().step(10);
+        write_status::<coupon::UserCoupon>(&world, "coupon", (coupon,).into(), "GONE");
+        world.run();
+        let order = born(&slot).order;
+        write_status::<coupon::UserCoupon>(&world, "coupon", (coupon,).into(), "ISSUED");
+        assert_eq!(world.status(order).0, SagaStatus::Pending, "{}", world.name);
+        check_books(&world);
+        let letters = world.open_letters();
+        assert_eq!(letters.len(), 1, "{}", world.name);
+        world.redrive(letters[0].id);
+        assert_eq!(world.status(order), (SagaStatus::Confirmed, None), "{}", world.name);
+        check_books(&world);
+    }
 }
 
 #[test]

@@ -59,6 +59,29 @@ fn a_jump_just_before_timers_are_looked_for_fails_no_order_early_and_none_late()
     }
 }
 
+/// The jump is believed by the time that timers are looked for again; what was waiting still waits as long as it was told to.
+#[test]
+fn a_clock_that_was_set_changes_no_wait_that_had_begun() {
+    for jump in [2 * HOUR_MS, -2 * HOUR_MS] {
+        for mut world in World::both() {
+            let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+            world.wait(3_300);
+            let order = world.buy(&Buy { pay: false, ..Buy::with_points(user, mug, 1) });
+            world.wait(10);
+            world.clock.jump(jump);
+            world.wait(1_780);
+            assert_eq!(world.status(order).0, SagaStatus::Created, "{} {jump}: not yet", world.name);
+            world.wait(15);
+            assert_eq!(
+                world.status(order),
+                (SagaStatus::Failed, Some(Reason::TIMED_OUT)),
+                "{} {jump}",
+                world.name
+            );
+        }
+    }
+}
+
 /// Nobody buys when the clock jumps: the looks for timers must notice by themselves.
 #[test]
 fn a_clock_that_jumps_ahead_expires_no_coupon_while_it_is_not_believed() {

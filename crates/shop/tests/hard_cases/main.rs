@@ -25,6 +25,8 @@ mod refusals;
 #[cfg(test)]
 mod rushes;
 #[cfg(test)]
+mod storms;
+#[cfg(test)]
 mod support;
 #[cfg(test)]
 mod views;
