@@ -60,6 +60,25 @@ fn a_failing_compensation_parks_only_its_step() {
     }
 }
 
+/// One step is parked, another does not answer yet: it is asked again all the same.
+#[test]
+fn a_parked_step_stops_nobody_from_asking_the_others() {
+    let mut world = World::new(SEVEN);
+    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+    let coupon = world.coupon(user, 500, 3_600);
+    let order = world.buy(&Buy::by_card(user, mug, 1).coupon(coupon).points(400));
+    world
+        .tamper("coupon", (coupon,), |row: &mut UserCoupon| row.order_id = Some(OrderId(Uuid::from_u128(1))));
+    world.hold("point");
+    world.cancel(order).unwrap();
+    let asks = asks_by_second(&mut world, order, "point.undo_asked", 60);
+    assert!(asks.len() >= 5, "{asks:?}");
+    world.let_go();
+    world.wait(1);
+    let parked: Vec<_> = steps(&world, order).into_iter().filter(|(_, _, parked)| *parked).collect();
+    assert_eq!(parked, [("coupon".to_owned(), "DONE".to_owned(), true)]);
+}
+
 #[test]
 fn a_redriven_compensation_that_fails_again_is_one_letter_still() {
     for topology in [MONOLITH, SEVEN] {
