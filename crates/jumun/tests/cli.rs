@@ -3,8 +3,11 @@
 
 mod support;
 
+use jumun::Server;
+use jumun::config::{Config, File};
 use jumun::folder::Folder;
 use jumun::kernel::{DomainName, Entry, Step};
+use jumun::shop::Domains;
 use runtime::message::{Message, SetAside, StoredRole};
 use rusqlite::Connection;
 use std::io::{BufRead, BufReader};
@@ -12,6 +15,13 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use support::{Ran, SAMPLE, check, command, jumun};
 use uuid::Uuid;
+
+const EMAIL: &str = "admin@example.test";
+const PASSWORD: &str = "only-for-this-test";
+
+fn as_admin(command: &mut Command) -> &mut Command {
+    command.env("JUMUN_ADMIN_EMAIL", EMAIL).env("JUMUN_ADMIN_PASSWORD", PASSWORD)
+}
 
 /// The data folder of a stopped system that has replayed the sample.
 struct Stopped {
@@ -21,7 +31,8 @@ struct Stopped {
 impl Stopped {
     fn new() -> Self {
         let stopped = Self { folder: tempfile::tempdir().unwrap() };
-        check(&["replay", SAMPLE, "--data", &stopped.data()], 0, &[]);
+        let mut replay = command(&["replay", SAMPLE, "--data", &stopped.data()]);
+        Ran::from(as_admin(&mut replay).output().unwrap()).check(0, &["audit: clean"]);
         stopped
     }
 
@@ -80,6 +91,20 @@ fn every_command_explains_itself() {
         let ran = check(&[command, &["--help"]].concat(), 0, &["Usage: jumun"]);
         assert!(ran.stdout.lines().count() > 5, "{command:?}: {}", ran.stdout);
     }
+}
+
+#[test]
+fn help_says_what_the_exit_codes_mean() {
+    let means = |command: &[&str], says: &str| {
+        let help = check(&[command, &["--help"]].concat(), 0, &[]).stdout;
+        let words: Vec<&str> = help.split_whitespace().collect();
+        assert!(words.join(" ").contains(says), "{help}");
+    };
+    means(&["replay"], "Exit code 1 if an order did not end as the file says");
+    means(&["audit"], "Exit code 1 if there is any discrepancy");
+    means(&["config", "check"], "Exit code 1 with the setting's name");
+    means(&["topology", "check"], "exit code 1");
+    means(&["dead-letters", "redrive"], "Exit code 1 if it is not done in time");
 }
 
 #[test]
@@ -234,6 +259,29 @@ fn a_letter_that_fails_again_is_found_wanting_and_can_be_resolved_by_a_note() {
     stopped.letters(&["resolve", letter, "--note", ""]).check(2, &["--note"]);
     stopped.letters(&["resolve", letter, "--note", "by hand"]).check(0, &["RESOLVED"]);
     check(&["audit", "--data", &stopped.data()], 0, &["(note: by hand)", "audit: clean"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_servers_dead_letters_are_handled_through_its_admin_api() {
+    let stopped = Stopped::new();
+    let letter = stopped.set_aside(StoredRole::Act(vec![Step::SALES])).to_string();
+    let noted = stopped.set_aside(StoredRole::Act(vec![Step::SALES])).to_string();
+    let listen = ([127, 0, 0, 1], 0).into();
+    let config = Config::parse(File { data: stopped.path(), listen, ..File::default() }).unwrap();
+    let server = Server::start(&config, Domains::new(config.policies.clone())).await.unwrap();
+    let url = format!("http://{}", server.address());
+    let letters = async |args: &[&str]| {
+        let mut command = command(&[&["dead-letters"], args, &["--url", &url]].concat());
+        as_admin(&mut command);
+        tokio::task::spawn_blocking(move || Ran::from(command.output().unwrap())).await.unwrap()
+    };
+    letters(&["list"]).await.check(0, &[&letter, &noted]);
+    letters(&["redrive", &letter]).await.check(0, &["REDRIVEN"]);
+    letters(&["redrive", &letter]).await.check(2, &["409 DEAD_LETTER_NOT_OPEN"]);
+    letters(&["resolve", &noted, "--note", "by hand"]).await.check(0, &["RESOLVED"]);
+    letters(&["list"]).await.check(0, &["no such dead letters"]);
+    letters(&["redrive", &Uuid::nil().to_string()]).await.check(2, &["404"]);
+    server.stop().await;
 }
 
 #[test]

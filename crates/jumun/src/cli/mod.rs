@@ -49,21 +49,13 @@ enum Command {
     Demo(demo::Demo),
     /// Serve a topology's units in this process
     Serve(serve::Serve),
-    /// Replay a shop's order history (a CSV with UCI Online Retail's columns) through the saga, then audit
     Replay(replay::Replay),
-    /// Check that everything the books say adds up, beside a running server or without one
     Audit(audit::AuditCommand),
-    /// Run the payment-gateway simulator alone
     PgSimulator(pg_simulator::PgSimulator),
-    /// List, show and check topologies
     Topology(topology::TopologyCommand),
-    /// List dead letters, and redrive or resolve one
     DeadLetters(dead_letters::DeadLetters),
-    /// Rebuild best sellers from the orders
     Ranking(ranking::RankingCommand),
-    /// Look at the configuration
     Config(config_check::ConfigCommand),
-    /// Print the HTTP API's OpenAPI document
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
 }

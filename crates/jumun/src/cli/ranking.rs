@@ -22,7 +22,7 @@ use std::sync::Arc;
 use store::sqlite::{Options, SqliteStore};
 use uuid::Uuid;
 
-/// Best sellers
+/// Rebuild best sellers from the orders
 #[derive(Debug, Args)]
 pub(crate) struct RankingCommand {
     #[command(subcommand)]

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Dead letters: what could not go on by itself
+/// List, redrive and resolve dead letters: what could not go on by itself
 #[derive(Debug, Args)]
 pub(crate) struct DeadLetters {
     #[command(subcommand)]

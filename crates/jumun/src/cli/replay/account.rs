@@ -201,7 +201,8 @@ impl fmt::Display for Account<'_> {
             writeln!(f, "WRONG {wrong}")?;
         }
         let units: i64 = self.sellers.iter().map(|seller| seller.shop).sum();
-        writeln!(f, "revenue: {}, units sold: {units}", self.currency.show(self.revenue))?;
+        let of = if self.unseen > 0 { " of the SKUs that are compared" } else { "" };
+        writeln!(f, "revenue: {}, units sold{of}: {units}", self.currency.show(self.revenue))?;
         self.best_sellers(f)?;
         let ms = u64::try_from(self.took.as_millis()).unwrap_or(u64::MAX).max(1);
         let rate = (self.orders as u64).saturating_mul(1_000) / ms;

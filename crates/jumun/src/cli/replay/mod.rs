@@ -32,7 +32,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
-/// Replay a shop's order history through the saga, then audit
+/// Replay a shop's order history (a CSV) through the saga, then audit
 ///
 /// FILE is a CSV with UCI Online Retail's columns: InvoiceNo, StockCode, Description, Quantity, InvoiceDate, UnitPrice,
 /// CustomerID (either edition's names, in any order). One order per invoice and customer, paid by card; rows without a customer

@@ -12,7 +12,7 @@ use kernel::topology::Topology;
 use shop::Domains;
 use std::path::PathBuf;
 
-/// Topologies: which domains are deployed together, who hears whom, when the client is answered
+/// List, show and check topologies: who is deployed together, who hears whom, when clients are answered
 #[derive(Debug, Args)]
 pub(crate) struct TopologyCommand {
     #[command(subcommand)]
