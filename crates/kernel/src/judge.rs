@@ -200,11 +200,11 @@ pub fn judge(saga: &mut Saga, signal: &Signal<'_>, how: Coordination, patience: 
             }
         }
         Signal::Resolve(step) => {
-            if let Some(state) = saga.steps.iter_mut().find(|state| state.name == **step) {
-                state.status = StepStatus::Compensated;
-                state.parked = false;
+            // Only a compensation can be declared: what was never to be compensated stays as it is.
+            if matches!(saga.status, SagaStatus::Failing | SagaStatus::Cancelling) {
+                advance(saga, step, StepStatus::Compensated, None);
+                end_if_compensated(saga, &mut rulings);
             }
-            end_if_compensated(saga, &mut rulings);
         }
     }
     rulings
@@ -226,19 +226,15 @@ fn heard(saga: &mut Saga, said: &Said, how: Coordination, patience: &Patience, r
     let Some(news) = note(saga, said) else { return };
     match saga.status {
         SagaStatus::Pending => match news {
-            News::Done => confirm_or_go_on(saga, said, how, rulings),
+            News::Done(moved) => confirm_or_go_on(saga, moved.as_ref(), how, rulings),
             News::Refused(reason) | News::Compensated(Some(reason)) => fail(saga, reason, patience, rulings),
             News::Compensated(None) => fail(saga, Reason::TIMED_OUT, patience, rulings),
-            // Nothing was to be compensated yet; the deadline will ask for it.
+            // Nothing is to be compensated by the judge's word yet; once it is, the step is parked already.
             News::Stuck => {}
         },
         SagaStatus::Failing | SagaStatus::Cancelling => match news {
             // A late success is given back: the compensation that was sent may have come before it.
-            News::Done => {
-                if let Said::Done { step, .. } = said {
-                    rulings.push(Ruling::Undo(step.clone(), 0));
-                }
-            }
+            News::Done(moved) => rulings.extend(moved.map(|step| Ruling::Undo(step, 0))),
             News::Refused(_) | News::Compensated(_) => end_if_compensated(saga, rulings),
             News::Stuck => {
                 if all_waiting_are_parked(saga) {
@@ -247,7 +243,7 @@ fn heard(saga: &mut Saga, said: &Said, how: Coordination, patience: &Patience, r
             }
         },
         SagaStatus::Confirmed => match news {
-            News::Done => {}
+            News::Done(_) => {}
             News::Refused(_) | News::Compensated(_) | News::Stuck => {
                 rulings.push(Ruling::Alert(format!("{} after the order was confirmed", said.name())));
             }
@@ -258,7 +254,8 @@ fn heard(saga: &mut Saga, said: &Said, how: Coordination, patience: &Patience, r
 
 /// What a participant's words change in what the judge knows.
 enum News {
-    Done,
+    /// The step that has just become done; none if only what the message carries was news.
+    Done(Option<Step>),
     Refused(Reason),
     Compensated(Option<Reason>),
     Stuck,
@@ -269,10 +266,12 @@ fn note(saga: &mut Saga, said: &Said) -> Option<News> {
     let confirmed = saga.status == SagaStatus::Confirmed;
     match said {
         Said::Done { step, prior } => {
+            let mut carried = false;
             for earlier in prior {
-                advance(saga, earlier, StepStatus::Done, None);
+                carried |= advance(saga, earlier, StepStatus::Done, None);
             }
-            advance(saga, step, StepStatus::Done, None).then_some(News::Done)
+            let moved = advance(saga, step, StepStatus::Done, None);
+            (moved || carried).then(|| News::Done(moved.then(|| step.clone())))
         }
         Said::Refused { step, reason } => {
             let news = confirmed || advance(saga, step, StepStatus::Refused, Some(reason));
@@ -283,8 +282,8 @@ fn note(saga: &mut Saga, said: &Said) -> Option<News> {
             news.then(|| News::Compensated(cause.clone()))
         }
         Said::Stuck { step, .. } => {
-            let state = saga.steps.iter_mut().find(|state| state.name == *step)?;
-            state.parked = true;
+            let state = saga.steps.iter_mut().find(|state| state.name == *step && waits(state))?;
+            state.parked = !confirmed;
             Some(News::Stuck)
         }
         _ => None,
@@ -306,23 +305,23 @@ fn advance(saga: &mut Saga, step: &Step, to: StepStatus, reason: Option<&Reason>
         if let Some(reason) = reason {
             state.reason.get_or_insert_with(|| reason.clone());
         }
-        if to == StepStatus::Compensated {
-            state.parked = false;
-        }
+        state.parked &= waits(state);
     }
     moves
 }
 
-fn confirm_or_go_on(saga: &mut Saga, said: &Said, how: Coordination, rulings: &mut Vec<Ruling>) {
+fn confirm_or_go_on(saga: &mut Saga, moved: Option<&Step>, how: Coordination, rulings: &mut Vec<Ruling>) {
     if saga.steps.iter().all(|state| state.status == StepStatus::Done) {
         saga.status = SagaStatus::Confirmed;
+        // A later cancel asks every step.
+        saga.steps.iter_mut().for_each(|state| state.parked = false);
         rulings.push(Ruling::Announce(Announcement::Confirmed));
         rulings.push(Ruling::Sleep);
         return;
     }
     // Ask for the next step only when its predecessor has just answered: a repeated answer must not ask twice ahead.
-    if let (Coordination::Ask, Said::Done { step, .. }) = (how, said) {
-        let next = saga.steps.iter().skip_while(|state| state.name != *step).nth(1);
+    if let (Coordination::Ask, Some(moved)) = (how, moved) {
+        let next = saga.steps.iter().skip_while(|state| state.name != *moved).nth(1);
         if let Some(next) = next.filter(|next| next.status == StepStatus::Unknown) {
             rulings.push(Ruling::Ask(next.name.clone()));
         }
