@@ -242,7 +242,11 @@ impl Checker<'_> {
         let routes = self.routes(&order)?;
         let groups: Vec<Vec<Step>> = saga.groups.iter().map(|g| self.steps(g)).collect::<Result<_, _>>()?;
         self.check_groups(&units, &order)?;
-        let judged_on = if saga.judged_on.is_empty() { order.clone() } else { self.steps(&saga.judged_on)? };
+        let always = self.planned_steps(&saga.always, &order, "always planned")?;
+        let judged_on = match saga.judged_on.as_slice() {
+            [] => order.clone(),
+            listed => self.planned_steps(listed, &order, "judged")?,
+        };
         self.check_starts(&routes, saga.coordination)?;
         self.check_cycles(&routes)?;
         Ok(Topology {
@@ -253,7 +257,7 @@ impl Checker<'_> {
             coordination: saga.coordination,
             payment_delivery: self.file.payment_delivery,
             order,
-            always: self.steps(&saga.always)?,
+            always,
             groups,
             judged_on,
             units,
@@ -284,11 +288,14 @@ impl Checker<'_> {
             }
             let own_store: Vec<DomainName> =
                 unit.own_store.iter().map(|d| DomainName::new(d.get_ref())).collect();
-            if let Some((spanned, domain)) =
-                unit.own_store.iter().zip(&own_store).find(|(_, d)| !domains.contains(d))
-            {
-                return self
-                    .error(spanned, format!("`{domain}` keeps a store of its own but is not in this unit"));
+            for (number, (spanned, domain)) in unit.own_store.iter().zip(&own_store).enumerate() {
+                if !domains.contains(domain) {
+                    let complaint = format!("`{domain}` keeps a store of its own but is not in this unit");
+                    return self.error(spanned, complaint);
+                }
+                if own_store[..number].contains(domain) {
+                    return self.error(spanned, format!("`{domain}` keeps two stores of its own"));
+                }
             }
             units.push(Unit { name: unit.name.get_ref().clone(), domains, own_store });
         }
@@ -323,13 +330,36 @@ impl Checker<'_> {
         Ok(steps)
     }
 
+    /// Steps that are `what`, which only a step with a place in the order can be.
+    fn planned_steps(
+        &self,
+        spanned: &[Spanned<String>],
+        order: &[Step],
+        what: &str,
+    ) -> Result<Vec<Step>, TopologyError> {
+        let steps = self.steps(spanned)?;
+        match spanned.iter().zip(&steps).find(|(_, step)| !order.contains(step)) {
+            Some((one, step)) => self.error(one, format!("step `{step}` is {what} but not in saga.order")),
+            None => Ok(steps),
+        }
+    }
+
     fn routes(&self, order: &[Step]) -> Result<Vec<StepRoute>, TopologyError> {
         let mut routes = Vec::new();
         for (tables, follower) in [(&self.file.step, false), (&self.file.follower, true)] {
             for (name, table) in tables {
                 let step = self.step(name)?;
-                if !follower && !order.contains(&step) {
-                    return self.error(name, format!("step `{step}` has a route but no place in saga.order"));
+                match (follower, order.contains(&step)) {
+                    (false, true) | (true, false) => {}
+                    (false, false) => {
+                        let complaint = format!("step `{step}` has a route but no place in saga.order");
+                        return self.error(name, complaint);
+                    }
+                    (true, true) => {
+                        let complaint =
+                            format!("step `{step}` is in saga.order and cannot follow after the fact");
+                        return self.error(name, complaint);
+                    }
                 }
                 for trigger in table.acts_on.iter().chain(&table.compensates_on) {
                     self.check_trigger(trigger, order)?;
@@ -364,24 +394,24 @@ impl Checker<'_> {
     }
 
     fn check_groups(&self, units: &[Unit], order: &[Step]) -> Result<(), TopologyError> {
+        let mut grouped = BTreeSet::new();
         for group in &self.file.saga.get_ref().groups {
+            let steps = self.planned_steps(group, order, "grouped")?;
             let mut home = None;
-            for spanned in group {
-                let step = self.step(spanned)?;
-                if !order.contains(&step) {
-                    return self.error(spanned, format!("step `{step}` is grouped but not in saga.order"));
-                }
-                let domain = self.runner(&step);
-                let unit = units
-                    .iter()
-                    .find(|u| domain.is_some_and(|d| u.domains.contains(d) && !u.own_store.contains(d)));
+            for (spanned, step) in group.iter().zip(steps) {
+                let unit = self.runner(&step).and_then(|domain| {
+                    units.iter().find(|u| u.domains.contains(domain) && !u.own_store.contains(domain))
+                });
                 match (home, unit) {
-                    (None, found) => home = found.map(|unit| &unit.name),
+                    (None, Some(unit)) => home = Some(&unit.name),
                     (Some(home), Some(unit)) if *home == unit.name => {}
-                    _ => {
+                    (None, None) | (Some(_), _) => {
                         return self
                             .error(spanned, format!("step `{step}` is grouped with steps of another unit"));
                     }
+                }
+                if !grouped.insert(step.clone()) {
+                    return self.error(spanned, format!("step `{step}` stands in two groups"));
                 }
             }
         }
