@@ -5,7 +5,7 @@ use crate::names::{DomainName, Reason, Step};
 use crate::plan::Plan;
 use crate::time::Timestamp;
 use crate::trace::Trace;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -176,7 +176,8 @@ pub struct SaidEvent {
 /// What a log row holds: one saga's (or thing's) events of one batch, in order.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Entry {
-    /// Format version of this document.
+    /// Format version of this document; another than [`Entry::VERSION`] is not read.
+    #[serde(deserialize_with = "known_version")]
     pub v: u8,
     /// The order's id, the top-up's, or the id of the thing a fact is about. Same-key entries keep their order.
     pub key: Uuid,
@@ -194,4 +195,15 @@ pub struct Entry {
 impl Entry {
     /// The format version written today.
     pub const VERSION: u8 = 1;
+}
+
+/// A later format may mean something else by the same fields: it is refused, not guessed at.
+fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u8, D::Error> {
+    match u8::deserialize(deserializer)? {
+        Entry::VERSION => Ok(Entry::VERSION),
+        other => Err(serde::de::Error::custom(format_args!(
+            "a log entry of version {other}, and this program reads version {}",
+            Entry::VERSION
+        ))),
+    }
 }
