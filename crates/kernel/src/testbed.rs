@@ -2,9 +2,10 @@
 //!
 //! For the tests of domains, those of applications too. Steps go through the real participation rule.
 
-use crate::domain::{Command, Cx, Domain, Heard, Input, Keys, Participant};
+use crate::domain::{Alert, Command, Cx, Domain, Heard, Input, Keys, Participant};
 use crate::error::DecideError;
 use crate::ids::{CountingIds, PaymentId, SagaId, UserId};
+use crate::judge::letters::DeadLetter;
 use crate::money::{Currency, Money};
 use crate::names::{DomainName, Step};
 use crate::participation::{self, Inbox, InboxState};
@@ -29,6 +30,8 @@ pub struct Testbed<D> {
     pub now: Timestamp,
     /// What the last message made the domain say.
     pub said: Vec<Said>,
+    /// What the last message made the domain alert operators to.
+    pub alerts: Vec<Alert>,
 }
 
 type Answer = Option<Box<dyn Any + Send>>;
@@ -38,7 +41,14 @@ impl<D: Domain> Testbed<D> {
     /// `domain` without any rows, at `now`.
     pub fn new(domain: D, now: Timestamp) -> Self {
         let at_ms = u64::try_from(now.0).unwrap_or(0);
-        Self { domain, rows: BTreeMap::new(), ids: CountingIds::new(at_ms), now, said: Vec::new() }
+        Self {
+            domain,
+            rows: BTreeMap::new(),
+            ids: CountingIds::new(at_ms),
+            now,
+            said: Vec::new(),
+            alerts: Vec::new(),
+        }
     }
 
     /// Puts a row as it stands.
@@ -99,12 +109,38 @@ impl<D: Domain> Testbed<D> {
     /// # Errors
     /// The decider's fault.
     pub fn due<R: Record>(&mut self, key: impl Into<Key>) -> Result<(), DecideError> {
-        let key = key.into();
+        self.put_to(&Input::Due { table: R::TABLE, key: &key.into() })
+    }
+
+    /// Lets the domain hear what `by` said in the saga of `plan`.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn hear(&mut self, by: &DomainName, said: &Said, plan: &Arc<Plan>) -> Result<(), DecideError> {
+        let at = self.now;
+        self.put_to(&Input::Heard(Heard { key: plan.saga.0, at, by, said, plan: Some(plan) }))
+    }
+
+    /// An operator lets a dead letter of this domain be tried again.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn redrive(&mut self, letter: &DeadLetter) -> Result<(), DecideError> {
+        self.put_to(&Input::Redriven(letter))
+    }
+
+    /// An operator ends a dead letter of this domain by a note.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn resolve(&mut self, letter: &DeadLetter) -> Result<(), DecideError> {
+        self.put_to(&Input::Resolved(letter))
+    }
+
+    fn put_to(&mut self, input: &Input<'_>) -> Result<(), DecideError> {
         let mut wanted = Keys::default();
-        self.domain.keys(&Input::Due { table: R::TABLE, key: &key }, &mut wanted)?;
-        let decision: Decision<'_, D> = Box::new(|domain, state, cx| {
-            domain.decide(&Input::Due { table: R::TABLE, key: &key }, state, cx)
-        });
+        self.domain.keys(input, &mut wanted)?;
+        let decision: Decision<'_, D> = Box::new(|domain, state, cx| domain.decide(input, state, cx));
         self.batch(wanted, vec![decision]).map(|_| ())
     }
 
@@ -165,11 +201,13 @@ impl<D: Domain> Testbed<D> {
             state.offer(table, key, row);
         }
         self.said.clear();
+        self.alerts.clear();
         let mut answers = Vec::new();
         for decide in decisions {
             let mut cx = Cx::new(self.now, Trace::default(), &mut self.ids);
             decide(&self.domain, &mut state, &mut cx)?;
             self.said.extend(cx.effects.says.into_iter().map(|speech| speech.said));
+            self.alerts.extend(cx.effects.alerts);
             answers.push(cx.effects.reply);
         }
         for write in state.into_writes() {
