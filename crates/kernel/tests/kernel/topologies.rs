@@ -1,0 +1,252 @@
+//! Topology files: what ships parses, and every kind of mistake is named with its line.
+
+use crate::shop::{MONOLITH, SEVEN_SERVICES, known, shipped, topology};
+use jumun_kernel::judge::Coordination;
+use jumun_kernel::topology::{Answer, PaymentDelivery, QuoteFrom, Topology};
+
+#[test]
+fn every_topology_that_ships_parses_under_its_files_name() {
+    let files = shipped();
+    assert!(files.len() >= 2);
+    for (name, text) in files {
+        let topology =
+            Topology::parse(&text, &known()).unwrap_or_else(|error| panic!("{name}.toml: {error}"));
+        assert_eq!(topology.name, name);
+    }
+}
+
+#[test]
+fn a_file_says_all_there_is_to_say() {
+    let seven = topology(SEVEN_SERVICES);
+    assert_eq!((seven.answer, seven.quote), (Answer::Accepted, QuoteFrom::Calls));
+    assert_eq!(
+        (seven.coordination, seven.payment_delivery),
+        (Coordination::Announce, PaymentDelivery::Deferred)
+    );
+    let databases: Vec<String> = seven.databases().into_iter().map(|database| database.name).collect();
+    let with_views = "user product point coupon order order-read-model order-data-platform payment ranking";
+    assert_eq!(databases.join(" "), with_views);
+    let one: Vec<usize> = topology(MONOLITH).databases().iter().map(|one| one.domains.len()).collect();
+    assert_eq!(one, [9]);
+}
+
+#[test]
+fn without_a_list_every_planned_step_is_judged() {
+    let all = SEVEN_SERVICES.replace("judged_on = [\"payment\"]\n", "");
+    let topology = topology(&all);
+    assert_eq!(topology.judged_on, topology.order);
+}
+
+/// A small file to make mistakes in: nine domains in two units, a chain of two steps, a follower.
+const GOOD: &str = r#"name = "small"
+summary = "Two units"
+answer = "accepted"
+quote = "calls"
+
+[[unit]]
+name = "shop"
+domains = ["user", "product", "coupon", "order", "ranking", "data-platform", "read-model"]
+own_store = ["read-model"]
+
+[[unit]]
+name = "money"
+domains = ["point", "payment"]
+
+[saga]
+coordination = "announce"
+order = ["stock", "coupon", "payment"]
+always = ["stock"]
+groups = [["stock", "coupon"]]
+judged_on = ["coupon", "payment"]
+
+[step.stock]
+acts_on = ["order.placed"]
+
+[step.coupon]
+acts_on = ["order.placed"]
+
+[step.payment]
+acts_on = ["coupon.done"]
+compensates_on = ["order.failing"]
+
+[follower.sales]
+acts_on = ["order.confirmed"]
+"#;
+
+#[test]
+fn the_small_file_is_good() {
+    assert_eq!(topology(GOOD).groups.len(), 1);
+}
+
+/// The small file with one mistake in it.
+#[track_caller]
+fn check(good: &str, mistake: &str, complaint: &str) {
+    assert_eq!(GOOD.matches(good).count(), 1, "`{good}` stands once in the file");
+    let error = Topology::parse(&GOOD.replace(good, mistake), &known()).unwrap_err();
+    assert_eq!(error.to_string(), complaint, "`{good}` -> `{mistake}`");
+}
+
+#[test]
+fn text_that_is_no_toml_is_refused_where_it_stops_making_sense() {
+    check("quote = \"calls\"", "quote = ", "line 4: string values must be quoted, expected literal string");
+    check("[step.stock]", "[step.stock", "line 22: unclosed table, expected `]`");
+}
+
+#[test]
+fn keys_and_words_that_nobody_knows_are_refused() {
+    check(
+        "summary = \"Two units\"",
+        "sumary = \"Two units\"",
+        "line 2: unknown field `sumary`, expected one of `name`, `summary`, `answer`, `quote`, `payment_delivery`, `saga`, `unit`, `step`, `follower`",
+    );
+    check(
+        "[step.coupon]\nacts_on",
+        "[step.coupon]\nacts_of",
+        "line 26: unknown field `acts_of`, expected `acts_on` or `compensates_on`",
+    );
+    check(
+        "answer = \"accepted\"",
+        "answer = \"soon\"",
+        "line 3: unknown variant `soon`, expected `settled` or `accepted`",
+    );
+}
+
+#[test]
+fn what_every_file_needs_is_missed() {
+    check("quote = \"calls\"\n", "", "line 1: missing field `quote`");
+    check("order = [\"stock\", \"coupon\", \"payment\"]\n", "", "line 15: missing field `order`");
+}
+
+#[test]
+fn each_domain_is_placed_exactly_once() {
+    check("\"user\", ", "\"users\", \"user\", ", "line 8: unknown domain `users`");
+    check(
+        "[\"point\", \"payment\"]",
+        "[\"point\",\n  \"payment\", \"product\"]",
+        "line 14: domain `product` is placed twice (already in `shop`)",
+    );
+    check("\"user\", ", "", "line 1: domain `user` is placed nowhere");
+    check("name = \"money\"", "name = \"shop\"", "line 12: unit `shop` is named twice");
+}
+
+#[test]
+fn a_store_of_its_own_belongs_to_a_domain_of_the_unit() {
+    check(
+        "own_store = [\"read-model\"]",
+        "own_store = [\"read-model\", \"point\"]",
+        "line 9: `point` keeps a store of its own but is not in this unit",
+    );
+    check(
+        "own_store = [\"read-model\"]",
+        "own_store = [\"read-model\", \"read-model\"]",
+        "line 9: `read-model` keeps two stores of its own",
+    );
+}
+
+#[test]
+fn each_step_is_run_by_a_domain() {
+    check(
+        "\"payment\"]\nalways",
+        "\"payment\",\n \"gift\"]\nalways",
+        "line 18: no domain runs a step `gift`",
+    );
+    check("[follower.sales]", "[follower.sail]", "line 32: no domain runs a step `sail`");
+    check("always = [\"stock\"]", "always = [\"stick\"]", "line 18: no domain runs a step `stick`");
+}
+
+#[test]
+fn each_planned_step_has_one_place_and_one_route() {
+    check(
+        "order = [\"stock\", \"coupon\", \"payment\"]",
+        "order = [\"stock\", \"coupon\", \"stock\", \"payment\"]",
+        "line 17: step `stock` stands twice",
+    );
+    check(
+        "order = [\"stock\", \"coupon\", \"payment\"]",
+        "order = [\"stock\", \"coupon\", \"point\", \"payment\"]",
+        "line 1: step `point` is in saga.order but has no [step.point]",
+    );
+    check("[follower.sales]", "[step.sales]", "line 32: step `sales` has a route but no place in saga.order");
+    check(
+        "[follower.sales]",
+        "[follower.stock]",
+        "line 32: step `stock` is in saga.order and cannot follow after the fact",
+    );
+}
+
+#[test]
+fn settings_of_steps_name_planned_steps() {
+    check(
+        "always = [\"stock\"]",
+        "always = [\"point\"]",
+        "line 18: step `point` is always planned but not in saga.order",
+    );
+    check(
+        "judged_on = [\"coupon\", \"payment\"]",
+        "judged_on = [\"coupon\", \"sales\"]",
+        "line 20: step `sales` is judged but not in saga.order",
+    );
+}
+
+#[test]
+fn triggers_are_words_that_somebody_says() {
+    for word in ["order.paid", "sales.done", "gift.done", "coupon.asked", "coupon"] {
+        check(
+            "acts_on = [\"coupon.done\"]",
+            &format!("acts_on = [\"{word}\"]"),
+            &format!(
+                "line 29: `{word}` is said by nobody (order.placed … or <step>.done|refused|compensated)"
+            ),
+        );
+    }
+    check("acts_on = [\"order.confirmed\"]", "acts_on = []", "line 32: step `sales` acts on nothing");
+    check("acts_on = [\"coupon.done\"]", "acts_on = []", "line 28: step `payment` acts on nothing");
+}
+
+#[test]
+fn steps_that_wait_for_each_other_are_a_cycle() {
+    check(
+        "[step.coupon]\nacts_on = [\"order.placed\"]",
+        "[step.coupon]\nacts_on = [\"payment.done\"]",
+        "line 25: step `coupon` waits for itself (a cycle)",
+    );
+    check(
+        "[step.coupon]\nacts_on = [\"order.placed\"]",
+        "[step.coupon]\nacts_on = [\"coupon.done\"]",
+        "line 25: step `coupon` waits for itself (a cycle)",
+    );
+}
+
+#[test]
+fn a_group_shares_one_database() {
+    for group in ["\"stock\", \"payment\"", "\"payment\", \"stock\""] {
+        let (_, last) = group.split_once(", ").unwrap();
+        check(
+            "groups = [[\"stock\", \"coupon\"]]",
+            &format!("groups = [[{group}]]"),
+            &format!("line 19: step `{}` is grouped with steps of another unit", last.trim_matches('"')),
+        );
+    }
+    check(
+        "groups = [[\"stock\", \"coupon\"]]",
+        "groups = [[\"stock\", \"point\"]]",
+        "line 19: step `point` is grouped but not in saga.order",
+    );
+    check(
+        "groups = [[\"stock\", \"coupon\"]]",
+        "groups = [[\"stock\", \"coupon\"], [\"coupon\"]]",
+        "line 19: step `coupon` stands in two groups",
+    );
+}
+
+#[test]
+fn a_group_does_not_reach_into_a_store_of_a_domains_own() {
+    for (group, outsider) in [("\"stock\", \"coupon\"", "coupon"), ("\"coupon\", \"stock\"", "coupon")] {
+        let text = GOOD
+            .replace("own_store = [\"read-model\"]", "own_store = [\"coupon\"]")
+            .replace("groups = [[\"stock\", \"coupon\"]]", &format!("groups = [[{group}]]"));
+        let error = Topology::parse(&text, &known()).map(|topology| topology.groups).unwrap_err();
+        let complaint = format!("line 19: step `{outsider}` is grouped with steps of another unit");
+        assert_eq!(error.to_string(), complaint, "{group}");
+    }
+}
