@@ -1,14 +1,15 @@
 //! The order domain's door: what it is asked, and which rows it reads for that.
 
 use crate::birth::{self, PayOrder, PlaceOrder, Setting};
-use crate::judging;
+use crate::judging::{self, letter_id};
 use crate::tables::{Order as OrderRow, OrderKey, OrderLine};
 use kernel::error::Refused;
 use kernel::ids::{OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::judge::{Coordination, Patience, SagaStatus, Signal};
 use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Row, SagaBook, Table, WorkingSet,
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Row, SagaBook, Said, Table,
+    WorkingSet,
 };
 use smol_str::SmolStr;
 use std::any::Any;
@@ -228,11 +229,20 @@ impl Domain for Order {
                     return Err(unknown_command());
                 }
             }
-            Input::Heard(heard) => keys.want::<OrderRow>((heard.key,)),
+            Input::Heard(heard) => {
+                keys.want::<OrderRow>((heard.key,));
+                // Only what ends a step can close its letter.
+                if let Said::Compensated { step, .. } | Said::Refused { step, .. } = heard.said {
+                    keys.want::<DeadLetter>((letter_id(OrderId(heard.key), step),));
+                }
+            }
             Input::Due { key, .. } => keys.want_row(OrderRow::TABLE, (*key).clone()),
             Input::Redriven(letter) | Input::Resolved(letter) => {
                 if let Some(order) = letter.order_id {
                     keys.want::<OrderRow>((order,));
+                }
+                if let (Some(order), Some(step)) = (letter.order_id, &letter.step) {
+                    keys.want::<DeadLetter>((letter_id(OrderId(order), step),));
                 }
             }
         }

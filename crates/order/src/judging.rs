@@ -2,13 +2,14 @@
 
 use crate::domain::{NAME, OrderPolicy};
 use crate::tables::{FAR, Order};
-use kernel::ids::{LetterId, SagaId};
+use kernel::ids::{LetterId, OrderId, SagaId};
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
 use kernel::judge::{Announcement, Ruling, Signal, judge};
 use kernel::table::Json;
 use kernel::{Cx, DecideError, Plan, Reason, Said, Step, WorkingSet};
 use smol_str::SmolStr;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// Lets the judge decide what follows from `signal`, and applies it to `order`; the caller writes the row.
 pub(crate) fn rule(
@@ -20,7 +21,12 @@ pub(crate) fn rule(
     cx: &mut Cx<'_>,
 ) -> Result<(), DecideError> {
     let mut saga = order.saga();
+    let parked: Vec<Step> =
+        saga.steps.iter().filter(|step| step.parked).map(|step| step.name.clone()).collect();
     let rulings = judge(&mut saga, signal, policy.coordination, &policy.patience);
+    for step in saga.steps.iter().filter(|step| !step.parked && parked.contains(&step.name)) {
+        close_letter(order.id, &step.name, state, cx)?;
+    }
     order.status = saga.status;
     order.reason = saga.reason;
     order.steps = Json(saga.steps);
@@ -70,12 +76,31 @@ fn announce(order: &mut Order, announcement: Announcement, cx: &Cx<'_>) -> Resul
     Ok(said)
 }
 
+/// The id of the one letter that a step of an order can have with the judge: it follows from both, so that whoever hears the step
+/// answer can name the letter's row before the order has been read.
+pub(crate) fn letter_id(order: OrderId, step: &Step) -> LetterId {
+    // FNV-1a over the step's name; the order's time, version and variant stay as they are.
+    let hash = step.as_str().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    LetterId(Uuid::from_u128(order.0.as_u128() ^ u128::from(hash >> 4)))
+}
+
+/// A parked step answered by itself, or was let go: what its letter stood for went through.
+fn close_letter(order: OrderId, step: &Step, state: &mut WorkingSet, cx: &Cx<'_>) -> Result<(), DecideError> {
+    let letter: Option<DeadLetter> = state.get((letter_id(order, step),))?;
+    if let Some(letter) = letter.filter(|letter| letter.status == LetterStatus::Open) {
+        state.put(&DeadLetter { status: LetterStatus::Redriven, last_at: cx.now, ..letter });
+    }
+    Ok(())
+}
+
 /// A step's compensation budget is spent: it waits for an operator, the others go on.
 fn park(policy: &OrderPolicy, order: &Order, step: Step, state: &mut WorkingSet, cx: &mut Cx<'_>) {
     let error = format!("no answer to {} requests for compensation", policy.patience.budget);
     cx.alert("compensation_failed", Some(SagaId::from(order.id)), format!("step {step}: {error}"));
     state.put(&DeadLetter {
-        id: LetterId(cx.ids.next()),
+        id: letter_id(order.id, &step),
         domain: NAME,
         order_id: Some(order.id.0),
         step: Some(step),

@@ -171,6 +171,22 @@ fn the_judge_asks_again_ever_more_slowly_and_parks_what_never_answers() {
 }
 
 #[test]
+fn a_parked_step_that_answers_after_all_closes_its_letter_and_ends_the_order() {
+    let mut world = World::new(SEVEN);
+    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+    let order = world.buy(&Buy::by_card(user, mug, 1).points(400));
+    world.hold("point");
+    world.cancel(order).unwrap();
+    world.wait(600);
+    assert_eq!(world.open_letters().len(), 1, "the judge has given up asking");
+    world.let_go();
+    world.wait(1);
+    assert_eq!(world.status(order).0, SagaStatus::Cancelled);
+    assert!(world.open_letters().is_empty(), "what it stood for went through");
+    check_books(&world);
+}
+
+#[test]
 fn a_parked_payment_that_answers_after_all_ends_the_order() {
     for topology in [MONOLITH, SEVEN] {
         let mut setting = Setting::default();
