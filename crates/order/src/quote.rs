@@ -2,6 +2,7 @@
 //!
 //! Facts may be stale; every participant verifies again what was assumed here.
 
+use kernel::checks;
 use kernel::error::Refused;
 use kernel::ids::{PaymentId, ProductId, SagaId, UserCouponId, UserId};
 use kernel::money::OutOfRange;
@@ -166,19 +167,26 @@ pub fn draft(
 /// Freezes coupon, points and steps of `draft`. `steps_of` says which steps a plan with these contents needs.
 ///
 /// # Errors
-/// A refusal that makes (or changes) no order: `CARD_REQUIRED`, `POINTS_EXCEED_TOTAL`.
+/// A refusal that makes (or changes) no order: `CARD_REQUIRED`, `POINTS_EXCEED_TOTAL`, points below zero.
 pub fn freeze(
     draft: Plan,
     payment: &Payment,
     facts: PayerFacts,
     steps_of: &dyn Fn(&Plan) -> Vec<Step>,
 ) -> Result<Quoted, Refused> {
+    if matches!(payment.points, Points::Amount(amount) if amount.is_negative()) {
+        return Err(checks::invalid("/points", "must be at least 0"));
+    }
     if facts.active == Some(false) {
         return Ok(Quoted::Refused(Reason::USER_INACTIVE, Box::new(draft)));
     }
     let coupon = match (payment.user_coupon_id, facts.discount) {
         (None, _) => None,
         (Some(_), Some(None) | None) => return Ok(Quoted::Refused(Reason::COUPON_INVALID, Box::new(draft))),
+        // What its owner would never grant: less than nothing, or more than there is to pay.
+        (Some(_), Some(Some(discount))) if discount.is_negative() || discount > draft.total => {
+            return Ok(Quoted::Refused(Reason::COUPON_INVALID, Box::new(draft)));
+        }
         (Some(user_coupon_id), Some(Some(discount))) => Some(PlanCoupon { user_coupon_id, discount }),
     };
     let out_of_range = |_| Refused::invalid("/points", "AMOUNT_OUT_OF_RANGE", "the amount is out of range");
@@ -193,7 +201,7 @@ pub fn freeze(
             ));
         }
         Points::Amount(amount) => amount,
-        Points::All => facts.balance.unwrap_or(Money::ZERO).min(payable),
+        Points::All => facts.balance.unwrap_or(Money::ZERO).max(Money::ZERO).min(payable),
     };
     let card_amount = payable.minus(points).map_err(out_of_range)?;
     if !card_amount.is_zero() && payment.card.is_none() {
@@ -203,12 +211,12 @@ pub fn freeze(
             "something is left to pay and there is no card",
         ));
     }
-    // The card is kept only if it is needed.
-    let card = payment.card.clone().filter(|_| !card_amount.is_zero());
-    let mut plan = Plan { coupon, points, card_amount, card, ..draft };
+    let mut plan = Plan { coupon, points, card_amount, ..draft };
     if facts.balance.is_some_and(|balance| points > balance) {
         return Ok(Quoted::Refused(Reason::POINTS_SHORT, Box::new(plan)));
     }
+    // The card is kept only where it will be charged.
+    plan.card = payment.card.clone().filter(|_| !card_amount.is_zero());
     plan.steps = steps_of(&plan);
     Ok(Quoted::Plan(Box::new(plan)))
 }
