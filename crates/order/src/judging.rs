@@ -4,7 +4,7 @@ use crate::domain::{NAME, OrderPolicy};
 use crate::tables::{FAR, Order};
 use kernel::ids::{LetterId, OrderId, SagaId};
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
-use kernel::judge::{Announcement, Ruling, Signal, judge};
+use kernel::judge::{Announcement, Ruling, SagaStatus, Signal, judge};
 use kernel::table::Json;
 use kernel::{Cx, DecideError, Plan, Reason, Said, Step, WorkingSet};
 use smol_str::SmolStr;
@@ -21,16 +21,21 @@ pub(crate) fn rule(
     cx: &mut Cx<'_>,
 ) -> Result<(), DecideError> {
     let mut saga = order.saga();
-    let parked: Vec<Step> =
-        saga.steps.iter().filter(|step| step.parked).map(|step| step.name.clone()).collect();
+    // The judge has letters of its own only where it compensates; what is stuck before that is its participant's to tell.
+    let compensates = matches!(saga.status, SagaStatus::Failing | SagaStatus::Cancelling);
+    let parked = saga.steps.iter().filter(|step| compensates && step.parked);
+    let parked: Vec<Step> = parked.map(|step| step.name.clone()).collect();
     let rulings = judge(&mut saga, signal, policy.coordination, &policy.patience);
     for step in saga.steps.iter().filter(|step| !step.parked && parked.contains(&step.name)) {
         close_letter(order.id, &step.name, state, cx)?;
     }
+    // A repeated word is no change.
+    if saga != order.saga() {
+        order.updated_at = cx.now;
+    }
     order.status = saga.status;
     order.reason = saga.reason;
     order.steps = Json(saga.steps);
-    order.updated_at = cx.now;
     for ruling in rulings {
         match ruling {
             Ruling::Announce(announcement) => {
