@@ -5,7 +5,7 @@
 use crate::domain::{Alert, Command, Cx, Domain, Heard, Input, Keys, Participant};
 use crate::error::DecideError;
 use crate::ids::{CountingIds, PaymentId, SagaId, UserId};
-use crate::judge::letters::DeadLetter;
+use crate::judge::letters::{DeadLetter, LetterStatus};
 use crate::money::{Currency, Money};
 use crate::names::{DomainName, Step};
 use crate::participation::{self, Inbox, InboxState};
@@ -126,6 +126,7 @@ impl<D: Domain> Testbed<D> {
     /// # Errors
     /// The decider's fault.
     pub fn redrive(&mut self, letter: &DeadLetter) -> Result<(), DecideError> {
+        self.put(letter);
         self.put_to(&Input::Redriven(letter))
     }
 
@@ -134,7 +135,9 @@ impl<D: Domain> Testbed<D> {
     /// # Errors
     /// The decider's fault.
     pub fn resolve(&mut self, letter: &DeadLetter) -> Result<(), DecideError> {
-        self.put_to(&Input::Resolved(letter))
+        let resolved = DeadLetter { status: LetterStatus::Resolved, ..letter.clone() };
+        self.put(&resolved);
+        self.put_to(&Input::Resolved(&resolved))
     }
 
     fn put_to(&mut self, input: &Input<'_>) -> Result<(), DecideError> {
