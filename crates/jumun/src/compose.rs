@@ -1,6 +1,7 @@
 //! Composition: a topology's databases, the domains placed in them, and the adapters of their outside calls, as one shop.
 
 use crate::databases::{self, Storage};
+use crate::rebuild;
 use kernel::DomainName;
 use kernel::ids::Ids;
 use runtime::adapters::V7Ids;
@@ -36,7 +37,8 @@ const DOOR_CAPACITY: usize = 20_000;
 /// If the topology is wrong, or a database cannot be opened or belongs to another one.
 pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     let (topology, registry) = setup.domains.place(setup.topology)?;
-    let opened = databases::open(&setup.storage, &topology, &registry)?;
+    let mut opened = databases::open(&setup.storage, &topology, &registry)?;
+    rebuild::views(&mut opened, &topology)?;
     let clock = Arc::clone(&setup.clock);
     let ids = move || Box::new(V7Ids::new(Arc::clone(&clock), 0)) as Box<dyn Ids + Send>;
     let parts = SystemParts {

@@ -8,6 +8,7 @@ pub mod config;
 pub mod databases;
 pub mod folder;
 pub mod outside;
+pub mod rebuild;
 pub mod server;
 pub mod topologies;
 

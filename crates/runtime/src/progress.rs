@@ -8,12 +8,14 @@ use tokio::sync::watch;
 /// One database's progress through the logs that it follows.
 pub struct Progress {
     committed: RwLock<BTreeMap<String, Position>>,
+    /// What the stored cursors say: where a restart would begin to read.
+    stored: RwLock<BTreeMap<String, Position>>,
     changed: watch::Sender<()>,
 }
 
 impl Default for Progress {
     fn default() -> Self {
-        Self { committed: RwLock::default(), changed: watch::Sender::new(()) }
+        Self { committed: RwLock::default(), stored: RwLock::default(), changed: watch::Sender::new(()) }
     }
 }
 
@@ -30,6 +32,17 @@ impl Progress {
         }
         drop(committed);
         self.changed.send_replace(());
+    }
+
+    /// The stored cursor of `source` stands at `position`: rows up to there are not asked for again.
+    pub fn stored(&self, source: &str, position: Position) {
+        self.stored.write().insert(source.to_owned(), position);
+    }
+
+    /// Where the stored cursor of `source` stands; `None` if it is not followed.
+    #[must_use]
+    pub fn stored_at(&self, source: &str) -> Option<Position> {
+        self.stored.read().get(source).copied()
     }
 
     /// How far this database has followed each log.

@@ -121,10 +121,8 @@ impl System {
         let Some(horizon) = horizon(registry, self.databases(), now)? else { return Ok(()) };
         for handle in self.databases() {
             let old = last_before(handle.reader.as_ref(), now.before(log_retention))?;
-            let followed = self
-                .databases()
-                .iter()
-                .filter_map(|other| other.progress.positions().remove(&handle.database.name));
+            let followed =
+                self.databases().iter().filter_map(|other| other.progress.stored_at(&handle.database.name));
             let log_through = followed.fold(old, Position::min);
             handle.door.prune(Pruning { horizon, log_through });
         }

@@ -59,6 +59,14 @@ impl Tail {
         (recent.epoch, recent.head)
     }
 
+    /// The first position that is still kept.
+    ///
+    /// # Errors
+    /// If the store cannot say.
+    pub fn kept_from(&self) -> Result<Position, StoreError> {
+        Ok(self.reader.log_state()?.first)
+    }
+
     /// Wakes `door` whenever something is added.
     pub fn follow(&self, door: Arc<Door>) {
         self.followers.write().push(door);

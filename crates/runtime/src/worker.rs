@@ -128,6 +128,17 @@ fn restored(consumer: &str, source: &Tail, at: Position, head: Position) -> Stor
     ))
 }
 
+/// A consumer that has not read what its source has pruned: it was deleted, added later, or restored from an older backup.
+fn pruned(consumer: &str, source: &Tail, at: Position, first: Position) -> StoreError {
+    StoreError::Unusable(format!(
+        "{consumer} has read {} up to position {}, but its log begins at {} by now: rows between are pruned, and {consumer} cannot \
+         follow; restore a newer backup of it",
+        source.name(),
+        at.0,
+        first.0,
+    ))
+}
+
 impl Worker {
     /// A worker, its cursors read and its timers set.
     ///
@@ -138,7 +149,9 @@ impl Worker {
         let mut sources = Vec::new();
         for tail in parts.follows {
             tail.follow(Arc::clone(&parts.door));
-            sources.push(open_source(&name, tail, parts.reader.as_ref())?);
+            let source = open_source(&name, tail, parts.reader.as_ref())?;
+            parts.progress.stored(source.tail.name(), source.saved);
+            sources.push(source);
         }
         let mut worker = Self {
             name,
@@ -179,7 +192,7 @@ impl Worker {
         loop {
             match self.step() {
                 Stepped::Worked => {}
-                Stepped::Idle(_) if self.door.is_closed() && self.door.depth() == 0 => break,
+                Stepped::Idle(_) if self.door.is_closed() && self.door.depth() == 0 => return self.save_cursors(),
                 Stepped::Idle(wait) => self.door.wait(wait),
             }
         }
@@ -317,7 +330,12 @@ impl Worker {
         }
         writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         match self.store.begin().and_then(|()| self.store.commit(&writes, &[])) {
-            Ok(_) => self.sources.iter_mut().for_each(|source| source.saved = source.taken),
+            Ok(_) => {
+                for source in &mut self.sources {
+                    source.saved = source.taken;
+                    self.progress.stored(source.tail.name(), source.saved);
+                }
+            }
             Err(error) => {
                 tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later");
             }
@@ -412,6 +430,7 @@ impl Worker {
                     self.sources.iter_mut().find(|source| source.tail.name() == delivery.source)
                 {
                     source.saved = source.saved.max(delivery.position);
+                    self.progress.stored(source.tail.name(), source.saved);
                 }
             }
         }
@@ -530,6 +549,10 @@ fn open_source(consumer: &str, tail: Arc<Tail>, reader: &dyn Reader) -> Result<S
             }
         }
     };
+    let first = tail.kept_from()?;
+    if at.0 + 1 < first.0 {
+        return Err(pruned(consumer, &tail, at, first));
+    }
     Ok(Source { tail, epoch, taken: at, saved: at })
 }
 
