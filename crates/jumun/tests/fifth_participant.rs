@@ -37,7 +37,10 @@ fn gift_shop() -> Arc<Shop> {
 
 /// Orders one mug, wrapped or not, paid with points, and waits until it is settled.
 async fn order(shop: &Shop, key: u8, user: UserId, mug: &product::Product, colour: Option<&str>) -> Order {
-    let extras = colour.map(|colour| ("gift-wrap".into(), serde_json::json!({ "colour": colour }))).into_iter().collect();
+    let extras = colour
+        .map(|colour| ("gift-wrap".into(), serde_json::json!({ "colour": colour })))
+        .into_iter()
+        .collect();
     let payment = Some(Payment { user_coupon_id: None, points: Points::All, card: None });
     let ask = Ask::Place { user, lines: vec![(mug.id, 1)], payment, extras };
     let key = KeyHash { key: Arc::from([key; 32]), body: Arc::from([key; 32]) };
@@ -52,7 +55,8 @@ async fn a_fifth_participant_acts_refuses_and_compensates_like_the_others() {
     let password_hash = user::PasswordHash::new("$argon2id$v=19$m=8,t=1,p=1$c2FsdHNhbHQ$aGFzaA");
     let sign_up = user::SignUp { email: "kim@example.com".into(), name: "Kim".into(), password_hash };
     let user = shop.ask(sign_up, trace).await.unwrap().id;
-    let grant = point::AdjustPoints { user, adjust: Money::new(10_000).unwrap(), reason: "welcome".into(), by: user };
+    let grant =
+        point::AdjustPoints { user, adjust: Money::new(10_000).unwrap(), reason: "welcome".into(), by: user };
     shop.ask(grant, trace).await.unwrap();
     let price = Money::new(1_000).unwrap();
     let create = product::CreateProduct { sku: "MUG".into(), name: "Mug".into(), price, stock: 5, by: user };

@@ -4,8 +4,8 @@ use jumun::kernel::domain::{Acted, Undone};
 use jumun::kernel::error::Refused;
 use jumun::kernel::ledger::{Movement, movement};
 use jumun::kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Participant, Plan, Reason, Record, Step, Table,
-    WorkingSet, record,
+    Command, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Participant, Plan, Reason, Record,
+    Step, Table, WorkingSet, record,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -108,7 +108,9 @@ impl Participant for Wrap {
     ) -> Result<Acted, DecideError> {
         let Some(colour) = colour(plan) else { return Ok(Acted::Refused(NO_RIBBON)) };
         let ribbon: Option<Ribbon> = state.get((colour.clone(),))?;
-        let Some(ribbon) = ribbon.filter(|ribbon| ribbon.left > 0) else { return Ok(Acted::Refused(NO_RIBBON)) };
+        let Some(ribbon) = ribbon.filter(|ribbon| ribbon.left > 0) else {
+            return Ok(Acted::Refused(NO_RIBBON));
+        };
         state.put(&Ribbon { left: ribbon.left - 1, ..ribbon });
         Ok(Acted::Done(colour))
     }

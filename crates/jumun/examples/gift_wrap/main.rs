@@ -15,12 +15,19 @@ use jumun::{Config, Server};
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     let topology = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/gift_wrap/gift-shop.toml");
-    let config = Config::parse(File { topology: topology.to_owned(), data: "./data/gift-shop".into(), ..File::default() })?;
+    let config = Config::parse(File {
+        topology: topology.to_owned(),
+        data: "./data/gift-shop".into(),
+        ..File::default()
+    })?;
     // The one line:
     let domains = Domains::new(config.policies.clone()).with(GiftWrap);
     let server = Server::start(&config, domains).await?;
     let left = server.shop().ask(StockRibbons { colour: "red".into(), count: 100 }, Trace::default()).await?;
-    println!("http://{}/docs: order with \"extras\": {{\"gift-wrap\": {{\"colour\": \"red\"}}}}", server.address());
+    println!(
+        "http://{}/docs: order with \"extras\": {{\"gift-wrap\": {{\"colour\": \"red\"}}}}",
+        server.address()
+    );
     println!("{left} red ribbons; Ctrl-C stops");
     tokio::signal::ctrl_c().await?;
     server.stop().await;
