@@ -159,6 +159,11 @@ impl AppState {
         self.0.webhook_secrets.get(pg).map(String::as_str)
     }
 
+    /// The largest body, in bytes.
+    pub(crate) fn max_body(&self) -> usize {
+        self.0.max_body
+    }
+
     pub(crate) fn limits(&self) -> Option<&Limits> {
         self.0.limits.as_ref()
     }

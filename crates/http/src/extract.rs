@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::auth::Claims;
 use crate::problem::{Problem, shown};
+use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
@@ -31,14 +32,28 @@ impl<T: DeserializeOwned> FromRequest<AppState> for Body<T> {
 
     async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
         need_json(request.headers())?;
-        let read = axum::body::Bytes::from_request(request, state);
-        let bytes = tokio::time::timeout(SLOWEST_BODY, read)
-            .await
-            .map_err(|_| {
-                Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", "the body took too long")
-            })?
-            .map_err(|rejection| unreadable(&rejection))?;
+        let RawBody(bytes) = RawBody::from_request(request, state).await?;
         parse(&bytes).map(Self)
+    }
+}
+
+/// A body as it was sent: not too large, and in time.
+#[derive(Clone, Debug)]
+pub(crate) struct RawBody(pub(crate) Bytes);
+
+impl FromRequest<AppState> for RawBody {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &AppState) -> Result<Self, Problem> {
+        // Refused before it is sent, where it is said to be too large.
+        if request.body().size_hint().lower() > state.max_body() as u64 {
+            return Err(too_large());
+        }
+        let read = Bytes::from_request(request, state);
+        let too_slow =
+            |_| Problem::new(StatusCode::REQUEST_TIMEOUT, "BODY_TOO_SLOW", "the body took too long");
+        let read = tokio::time::timeout(SLOWEST_BODY, read).await.map_err(too_slow)?;
+        read.map(Self).map_err(|rejection| unreadable(&rejection))
     }
 }
 
@@ -57,15 +72,15 @@ fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
     if is_json && is_utf8 { Ok(()) } else { Err(refused()) }
 }
 
-pub(crate) fn unreadable(rejection: &BytesRejection) -> Problem {
+fn unreadable(rejection: &BytesRejection) -> Problem {
     match rejection.status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::new(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            "BODY_TOO_LARGE",
-            "the body is larger than is taken here",
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => too_large(),
         _ => Problem::malformed("MALFORMED_BODY", "the body could not be read to its end"),
     }
+}
+
+fn too_large() -> Problem {
+    Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "BODY_TOO_LARGE", "the body is larger than is taken here")
 }
 
 /// Reads `bytes` as `T`: what is not JSON is malformed (400), what is JSON but not a `T` has a bad field (422).

@@ -44,7 +44,7 @@ const EXTRAS_MAX: usize = 4_096;
 #[derive(Deserialize, Serialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewOrder {
-    /// What to buy, 1 to 100 lines; the same product in two lines is summed.
+    /// What to buy, 1 to 2000 lines; the same product in two lines is summed.
     lines: Vec<NewLine>,
     /// The coupon to use.
     #[serde(skip_serializing_if = "Option::is_none")]

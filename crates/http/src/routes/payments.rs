@@ -2,12 +2,11 @@
 
 use crate::app::AppState;
 use crate::describe::{Anyone, SignedIn};
-use crate::extract::{Caller, Id, Tracing};
+use crate::extract::{Caller, Id, RawBody, Tracing};
 use crate::problem::{Problem, ProblemDocument};
 use crate::render::PaymentBody;
 use axum::Json;
-use axum::body::Bytes;
-use axum::extract::rejection::{BytesRejection, PathRejection};
+use axum::extract::rejection::PathRejection;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use kernel::ids::PaymentId;
@@ -61,11 +60,11 @@ async fn webhook(
     Tracing(trace): Tracing,
     name: Result<Path<String>, PathRejection>,
     headers: HeaderMap,
-    body: Result<Bytes, BytesRejection>,
+    body: Result<RawBody, Problem>,
 ) -> Result<StatusCode, Problem> {
     let secret = name.ok().and_then(|Path(name)| state.webhook_secret(&name).map(str::to_owned));
     let secret = secret.ok_or_else(|| Problem::not_found("payment gateway"))?;
-    let body = body.map_err(|rejection| crate::extract::unreadable(&rejection))?;
+    let RawBody(body) = body?;
     let event = verify(&secret, &headers, &body, state.now().0.div_euclid(1_000)).map_err(refused)?;
     state.shop().ask(Webhook { key: event.key }, trace).await?;
     Ok(StatusCode::OK)
