@@ -5,6 +5,7 @@ use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use http_api::{RateLimit, RateLimits};
 use kernel::Currency;
+use pg::simulator::DEFAULT_SECRET_KEY;
 use serde::{Deserialize, Serialize};
 use shop::Policies;
 use std::net::SocketAddr;
@@ -64,7 +65,7 @@ pub struct PgFile {
     pub call_timeout_s: u64,
     /// How long after a send "not found" becomes final.
     pub settling_s: u64,
-    /// How long a payment is tried.
+    /// How long a payment is tried; and its cancel, before an operator is asked.
     pub budget_s: u64,
 }
 
@@ -185,9 +186,7 @@ impl Config {
             }
             figment = figment.merge(Toml::file_exact(path));
         }
-        let environment =
-            Env::prefixed("JUMUN_").map(|name| name.as_str().to_ascii_lowercase().replace("__", ".").into());
-        let figment = figment.merge(environment.split(".")).merge(Serialized::defaults(flags));
+        let figment = environment(figment).merge(Serialized::defaults(flags));
         Self::parse(figment.extract().context("configuration")?)
     }
 
@@ -208,10 +207,11 @@ impl Config {
                 bail!("{name}: must be at least one second");
             }
         }
-        if !file.listen.ip().is_loopback() && file.pg.url.is_none() && file.pg.secret_key.is_none() {
+        let is_default = |key: &Secret| key.0 == DEFAULT_SECRET_KEY;
+        if !file.listen.ip().is_loopback() && file.pg.secret_key.as_ref().is_none_or(is_default) {
             bail!(
-                "listen: {} is public, and the payment gateway is the built-in simulator with its default secret; \
-                 set pg.secret_key (JUMUN_PG__SECRET_KEY) first",
+                "listen: {} is public, and the payment gateway is asked with the simulator's default secret; set \
+                 pg.secret_key (JUMUN_PG__SECRET_KEY) first",
                 file.listen
             );
         }
@@ -230,8 +230,41 @@ impl Config {
         policies.payment.call_timeout = Duration::from_secs(file.pg.call_timeout_s);
         policies.payment.settling = Duration::from_secs(file.pg.settling_s);
         policies.payment.budget = Duration::from_secs(file.pg.budget_s);
+        policies.payment.cancel_budget = policies.payment.budget;
         Ok(Self { file, currency, rate_limits, policies })
     }
+}
+
+/// The settings that are texts, whatever they look like: a password of digits is no number.
+const TEXTS: &[&str] = &[
+    "topology",
+    "data",
+    "listen",
+    "admin_listen",
+    "currency",
+    "rate_limit",
+    "admin_email",
+    "admin_password",
+    "signing_key",
+    "pg.url",
+    "pg.secret_key",
+    "pg.webhook_secret",
+    "delivery.url",
+    "delivery.secret",
+];
+
+/// `figment`, and over it what the environment says.
+fn environment(figment: Figment) -> Figment {
+    let setting = |name: &str| name.to_ascii_lowercase().replace("__", ".");
+    // These two are the command line's own.
+    let given = Env::prefixed("JUMUN_").ignore(&["config", "log"]);
+    let is_text = move |name: &str| TEXTS.contains(&setting(name).as_str());
+    let others = given.clone().filter(move |name| !is_text(name.as_str()));
+    let figment = figment.merge(others.map(move |name| setting(name.as_str()).into()).split("."));
+    let texts = given.iter().filter(|(name, _)| is_text(name.as_str()));
+    texts.fold(figment, |figment, (name, text)| {
+        figment.merge(Serialized::global(&setting(name.as_str()), text))
+    })
 }
 
 fn rate_limits(text: &str) -> anyhow::Result<RateLimits> {
