@@ -126,7 +126,8 @@ pub(crate) fn first(
     topology: SmolStr,
 ) -> Result<OrderView, DecideError> {
     let plan = heard.need_plan()?;
-    let made_at = made_at_ms(heard.key).map_or(heard.at, Timestamp);
+    // An order's id may be a moment younger than the batch that made it, which is when the order itself says that it was made.
+    let made_at = made_at_ms(heard.key).map_or(heard.at, Timestamp).min(heard.at);
     let blank = OrderView {
         order_id: OrderId(heard.key),
         user_id: plan.user,
