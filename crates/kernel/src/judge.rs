@@ -223,6 +223,10 @@ fn start(saga: &mut Saga, how: Coordination, rulings: &mut Vec<Ruling>) {
 }
 
 fn heard(saga: &mut Saga, said: &Said, how: Coordination, patience: &Patience, rulings: &mut Vec<Ruling>) {
+    // What has failed or was cancelled is at rest: it is told no news, not even of a step that closes once more.
+    if matches!(saga.status, SagaStatus::Failed | SagaStatus::Cancelled) {
+        return;
+    }
     let Some(news) = note(saga, said) else { return };
     match saga.status {
         SagaStatus::Pending => match news {

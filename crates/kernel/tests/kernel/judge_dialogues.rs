@@ -314,3 +314,16 @@ fn commands_stop_at_the_first_refusal() {
          payment compensated        => say failed, sleep [FAILED OUT_OF_STOCK]",
     );
 }
+
+#[test]
+fn what_has_failed_stays_as_it_was_when_it_settled() {
+    check(
+        Announce,
+        &["stock", "payment"],
+        "start                                     => say placed [PENDING]
+         payment refused PAYMENT_DECLINED          => say failing, wake in 1s [FAILING PAYMENT_DECLINED]
+         stock compensated PAYMENT_DECLINED        => say failed, sleep [FAILED PAYMENT_DECLINED]
+         payment compensated PAYMENT_DECLINED      => nothing [FAILED PAYMENT_DECLINED]
+         look                                      => stock COMPENSATED PAYMENT_DECLINED, payment REFUSED PAYMENT_DECLINED",
+    );
+}
