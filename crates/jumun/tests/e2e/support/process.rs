@@ -1,0 +1,173 @@
+//! The binary on a data folder of its own: started, stopped, killed, and never left behind.
+
+use serde_json::Value;
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::PathBuf;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread::JoinHandle;
+use tempfile::TempDir;
+
+pub(crate) const ADMIN: &str = "admin@example.com";
+pub(crate) const PASSWORD: &str = "correct horse battery";
+/// Known to the tests, so that they can make access tokens of their own.
+pub(crate) const SIGNING_KEY: &str = "a signing key that only these tests know";
+
+/// Where a system lives, and how it is configured: the same before and after a crash.
+pub(crate) struct Home {
+    folder: TempDir,
+    pub(crate) topology: String,
+    environment: Vec<(&'static str, String)>,
+}
+
+impl Home {
+    /// A system that asks its PG impatiently and knows its administrator.
+    pub(crate) fn new(topology: &str) -> Self {
+        Self::bare(topology)
+            .with("JUMUN_ADMIN_EMAIL", ADMIN)
+            .with("JUMUN_ADMIN_PASSWORD", PASSWORD)
+            .with("JUMUN_SIGNING_KEY", SIGNING_KEY)
+            .with("JUMUN_RATE_LIMIT", "off")
+            .with("JUMUN_PG__CALL_TIMEOUT_S", "1")
+            .with("JUMUN_PG__SETTLING_S", "1")
+            .with("JUMUN_PG__BUDGET_S", "4")
+    }
+
+    /// A system as it comes, with nothing configured.
+    pub(crate) fn bare(topology: &str) -> Self {
+        Self { folder: TempDir::new().unwrap(), topology: topology.to_owned(), environment: Vec::new() }
+    }
+
+    pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    pub(crate) fn data(&self) -> PathBuf {
+        self.folder.path().join("data")
+    }
+
+    /// `jumun <arguments>` about this system, free of what the caller's environment configures.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_jumun"));
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("JUMUN_") {
+                command.env_remove(name);
+            }
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.args(arguments).arg("--topology").arg(&self.topology).arg("--data").arg(self.data());
+        command.stdin(Stdio::null());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// What a server that must not start says, and its exit code.
+    pub(crate) fn refusal(&self, arguments: &[&str]) -> (Option<i32>, String) {
+        let output = self.run(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        (output.status.code(), String::from_utf8(output.stderr).unwrap())
+    }
+
+    /// Starts a server, and waits until it says where it listens.
+    pub(crate) fn start(&self) -> Serving {
+        self.start_with(&[])
+    }
+
+    pub(crate) fn start_with(&self, arguments: &[&str]) -> Serving {
+        let log_file = self.folder.path().join("server.log");
+        let log = File::options().create(true).append(true).open(&log_file).unwrap();
+        let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let output = child.stdout.take().unwrap();
+        let (sender, lines) = channel();
+        let reader = std::thread::spawn(move || {
+            let mut said = String::new();
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                said.push_str(&line);
+                said.push('\n');
+                // Nobody listens once the addresses are known.
+                let _ = sender.send(line);
+            }
+            said
+        });
+        // Owned from here on: whatever goes wrong below, it is killed.
+        let mut serving = Serving { child, url: String::new(), pg_url: String::new(), reader: Some(reader) };
+        match addresses(&lines) {
+            Some((url, pg_url)) => (serving.url, serving.pg_url) = (url, pg_url),
+            None => panic!("the server did not start:\n{}", std::fs::read_to_string(&log_file).unwrap()),
+        }
+        serving
+    }
+
+    /// `jumun audit --json`: its exit code and its report.
+    pub(crate) fn audit(&self) -> (Option<i32>, Value) {
+        let output = self.run(&["audit", "--json"]);
+        let report = serde_json::from_slice(&output.stdout);
+        let report = report.unwrap_or_else(|_| panic!("{}", String::from_utf8_lossy(&output.stderr)));
+        (output.status.code(), report)
+    }
+
+    /// The books agree, the PG's among them. (A follower that was killed may still be behind; it is told, not judged.)
+    pub(crate) fn audit_is_clean(&self) {
+        let (code, report) = self.audit();
+        assert_eq!((code, &report["discrepancies"]["count"]), (Some(0), &serde_json::json!(0)), "{report:#}");
+        assert!(!report["notes"].to_string().contains("not checked"), "{report:#}");
+    }
+}
+
+/// The addresses that server and PG simulator say they listen on; `None` if it ended before it said them.
+fn addresses(lines: &Receiver<String>) -> Option<(String, String)> {
+    let mut url = None;
+    for line in lines {
+        let found = line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned);
+        if line.starts_with("jumun serves") {
+            url = found;
+        } else if line.trim_start().starts_with("PG simulator") {
+            return url.zip(found);
+        }
+    }
+    None
+}
+
+/// A server that runs, killed when this is dropped.
+pub(crate) struct Serving {
+    child: Child,
+    pub(crate) url: String,
+    pub(crate) pg_url: String,
+    /// Hears to the end what it prints.
+    reader: Option<JoinHandle<String>>,
+}
+
+impl Serving {
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// SIGKILL: no signal handler, no goodbye.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, as an operator stops it: everything it printed.
+    pub(crate) fn stop(mut self) -> String {
+        let asked = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status().unwrap();
+        assert!(asked.success());
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "{ended}");
+        self.reader.take().unwrap().join().unwrap()
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        // It may have ended already, which is what is wanted.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
