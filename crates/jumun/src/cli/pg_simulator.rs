@@ -1,6 +1,6 @@
 //! `jumun pg-simulator`.
 
-use super::{Ended, block_on, say, serve::wait_for_signal};
+use super::{Ended, block_on, say, serve::Farewell};
 use clap::Args;
 use jumun::config::Secret;
 use pg::simulator::{DEFAULT_SECRET_KEY, Simulator, SimulatorConfig, WebhookConfig};
@@ -58,8 +58,9 @@ impl PgSimulator {
         block_on(async {
             let data = self.data.display().to_string();
             let simulator = Simulator::start(self.into_config()).await?;
+            let farewell = Farewell::listen()?;
             say(format_args!("the PG simulator listens on {} (ledger in {data})", simulator.base_url()))?;
-            wait_for_signal().await?;
+            farewell.heard().await;
             eprintln!("stopping: what is under way is answered");
             simulator.stop().await;
             Ok(Ended::Well)

@@ -6,6 +6,7 @@ use clap::Args;
 use jumun::{Config, Server};
 use shop::Domains;
 use std::net::SocketAddr;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
@@ -36,8 +37,9 @@ impl Serve {
         block_on(async {
             let domains = Domains::new(config.policies.clone());
             let server = Server::start(&config, domains).await?;
+            let farewell = Farewell::listen()?;
             announce(&config, &server);
-            wait_for_signal().await?;
+            farewell.heard().await;
             eprintln!("stopping: open requests end, what waits is decided");
             server.stop().await;
             Ok(Ended::Well)
@@ -83,12 +85,27 @@ fn announce(config: &Config, server: &Server) {
     }
 }
 
-pub(super) async fn wait_for_signal() -> anyhow::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
+/// The word to stop: SIGTERM or SIGINT.
+pub(super) struct Farewell {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Farewell {
+    /// Listens from now on. To be called before anybody is told that the server is there: whoever reads that may end it at once,
+    /// and is to end it cleanly.
+    ///
+    /// # Errors
+    /// If signals cannot be heard.
+    pub(super) fn listen() -> anyhow::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    /// Waits until it is said.
+    pub(super) async fn heard(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
 }
