@@ -1,6 +1,6 @@
 //! Opening a topology's databases, each knowing which topology it belongs to.
 
-use crate::folder;
+use crate::folder::{self, Folder};
 use anyhow::{Context, bail};
 use kernel::state::Write;
 use kernel::topology::{Database, Topology};
@@ -76,7 +76,7 @@ fn open_one(
 /// Opens the databases of `topology` in a folder for reading only: beside a running server, or without one.
 ///
 /// # Errors
-/// If one is missing or unreadable.
+/// If one is missing or unreadable, or belongs to another topology.
 pub fn open_readonly(
     path: &Path,
     topology: &Topology,
@@ -88,8 +88,10 @@ pub fn open_readonly(
         .into_iter()
         .map(|database| {
             let file = folder::database(path, &database.name);
+            let context = || format!("database {}: {}", database.name, file.display());
             let reader = SqliteReader::open_readonly(&file, &registry.tables(&database), 4 * 1024)
-                .with_context(|| format!("database {}: {}", database.name, file.display()))?;
+                .with_context(context)?;
+            missing_marks(&reader, topology, &database).with_context(context)?;
             Ok((database, Arc::new(reader) as Arc<dyn Reader>))
         })
         .collect()
@@ -108,13 +110,28 @@ fn mark(
     topology: &Topology,
     database: &Database,
 ) -> anyhow::Result<()> {
-    let mut writes = Vec::new();
+    let mut writes = missing_marks(reader, topology, database)?;
+    if !writes.is_empty() {
+        writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        store.begin()?;
+        store.commit(&writes, &[])?;
+    }
+    Ok(())
+}
+
+/// What a database does not yet say of itself. What it does say must be so.
+fn missing_marks(
+    reader: &dyn Reader,
+    topology: &Topology,
+    database: &Database,
+) -> anyhow::Result<Vec<Write>> {
+    let mut missing = Vec::new();
     for (name, value) in description(topology, database) {
         let key = Key::from((SmolStr::new(name),));
         match reader.load(Meta::TABLE, std::slice::from_ref(&key))?.first() {
             None => {
                 let row = Meta { name: SmolStr::new(name), value: SmolStr::new(&value) }.to_row();
-                writes.push(Write { table: Meta::TABLE, key, row: Some(row) });
+                missing.push(Write { table: Meta::TABLE, key, row: Some(row) });
             }
             Some(row) => {
                 let found = Meta::from_row(row)?.value;
@@ -127,12 +144,7 @@ fn mark(
             }
         }
     }
-    if !writes.is_empty() {
-        writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        store.begin()?;
-        store.commit(&writes, &[])?;
-    }
-    Ok(())
+    Ok(missing)
 }
 
 /// Databases of another topology in the folder mean that its data are live under other names.
@@ -160,7 +172,7 @@ fn refuse_strangers(path: &Path, databases: &[Database]) -> anyhow::Result<()> {
 /// have read further in their logs.
 ///
 /// # Errors
-/// If there is no such database, or it cannot be written.
+/// If there is no such database (then no other's epoch is begun either), a server runs on the folder, or it cannot be written.
 pub fn start_epochs(config: &crate::Config, names: &[String]) -> anyhow::Result<()> {
     if names.is_empty() {
         return Ok(());
@@ -168,16 +180,25 @@ pub fn start_epochs(config: &crate::Config, names: &[String]) -> anyhow::Result<
     let text = crate::topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
     let (topology, registry) = shop::Domains::new(config.policies.clone()).place(&text)?;
     for name in names {
-        let database = topology.databases().into_iter().find(|database| database.name == *name);
-        let database = database.with_context(|| {
-            format!("--new-epoch {name}: topology {} has no such database", topology.name)
-        })?;
+        if !topology.databases().iter().any(|database| database.name == *name) {
+            bail!("--new-epoch {name}: topology {} has no such database", topology.name);
+        }
         let file = folder::database(&config.file.data, name);
         if !file.is_file() {
             bail!("--new-epoch {name}: {} does not exist", file.display());
         }
+    }
+    let folder = Folder::take(&config.file.data)?;
+    let mut stores = Vec::new();
+    for database in topology.databases().iter().filter(|database| names.contains(&database.name)) {
         let options = Options::new(Epoch(Uuid::from_u128(rand::random())));
-        let mut store = SqliteStore::open(&file, &registry.tables(&database), &options)?;
+        let store =
+            SqliteStore::open(&folder.database(&database.name), &registry.tables(database), &options)?;
+        missing_marks(store.reader().as_ref(), &topology, database)
+            .with_context(|| format!("--new-epoch {}", database.name))?;
+        stores.push(store);
+    }
+    for mut store in stores {
         store.new_epoch(Epoch(Uuid::from_u128(rand::random())))?;
     }
     Ok(())
