@@ -23,7 +23,9 @@ macro_rules! in_every_topology {
     };
 }
 
+mod damage;
 mod http_flows;
 mod http_hostile;
 mod kill9;
+mod restore;
 mod rushes;
