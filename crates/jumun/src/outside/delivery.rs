@@ -201,7 +201,9 @@ mod tests {
 
     #[test]
     fn deliveries_do_not_reach_behind_the_firewall_unless_allowed() {
-        for url in ["http://127.0.0.1/x", "http://10.1.2.3/x", "http://[::1]:80/x", "http://169.254.169.254/x"] {
+        for url in
+            ["http://127.0.0.1/x", "http://10.1.2.3/x", "http://[::1]:80/x", "http://169.254.169.254/x"]
+        {
             assert!(HttpSink::check(url, false).is_err(), "{url}");
             assert_eq!(HttpSink::check(url, true), Ok(()), "{url}");
         }

@@ -217,7 +217,8 @@ fn pages_meet_without_gap_or_overlap(case: &mut Case) {
                 query = query.after(kernel::table::Key::of_row(Pair::TABLE, last));
                 found.extend(page);
             }
-            let expected: Vec<Pair> = pairs.iter().filter(|pair| wanted.contains(&pair.count)).cloned().collect();
+            let expected: Vec<Pair> =
+                pairs.iter().filter(|pair| wanted.contains(&pair.count)).cloned().collect();
             assert_eq!(found, rows(&expected), "pages of {size}");
         }
     }

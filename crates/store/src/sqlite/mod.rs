@@ -147,6 +147,17 @@ fn abandon(connection: &Connection) {
     }
 }
 
+impl Drop for SqliteStore {
+    /// Merges the write-ahead log into the file, so that a stopped system's files are whole by themselves. Where a reader is in the
+    /// way, or the disk is, the log stays beside the file and nothing is lost.
+    fn drop(&mut self) {
+        if self.lock.is_some() {
+            let merged = self.connection.lock().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)");
+            drop(merged);
+        }
+    }
+}
+
 impl Store for SqliteStore {
     fn begin(&mut self) -> Result<(), StoreError> {
         if std::mem::replace(&mut self.begun, true) {

@@ -100,6 +100,20 @@ fn memory_does_what_every_store_must() {
 }
 
 #[test]
+fn a_closed_store_leaves_its_file_whole_also_while_readers_are_open() {
+    let file = File::new(0);
+    let mut store = file.open();
+    let reader = store.reader();
+    put(&mut store, 0..100).unwrap();
+    assert_eq!(reader.query(&Query::of(Shelf::TABLE, 1_000)).unwrap().len(), 100);
+    drop(store);
+    let copy = file.directory.path().join("copy.db");
+    std::fs::copy(file.path(), &copy).unwrap();
+    let copied = SqliteStore::open(&copy, TABLES, &Options::new(EPOCH)).unwrap();
+    assert_eq!(copied.reader().query(&Query::of(Shelf::TABLE, 1_000)).unwrap().len(), 100);
+}
+
+#[test]
 fn what_was_committed_is_there_after_reopening() {
     let file = File::new(3);
     let mut store = file.open();
