@@ -140,7 +140,8 @@ pub fn price(
     Ok(priced)
 }
 
-/// A plan that only holds frozen lines: an order that is not yet to be paid.
+/// A plan that only holds frozen lines: an order that is not yet to be paid. All of it is left to pay, so that
+/// `total − discount = points + card_amount` holds of every order.
 #[must_use]
 pub fn draft(
     user: UserId,
@@ -155,7 +156,7 @@ pub fn draft(
         coupon: None,
         total: priced.total,
         points: Money::ZERO,
-        card_amount: Money::ZERO,
+        card_amount: priced.total,
         currency,
         payment: PaymentId(Uuid::nil()),
         card: None,

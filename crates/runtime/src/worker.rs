@@ -192,7 +192,9 @@ impl Worker {
         loop {
             match self.step() {
                 Stepped::Worked => {}
-                Stepped::Idle(_) if self.door.is_closed() && self.door.depth() == 0 => return self.save_cursors(),
+                Stepped::Idle(_) if self.door.is_closed() && self.door.depth() == 0 => {
+                    return self.save_cursors();
+                }
                 Stepped::Idle(wait) => self.door.wait(wait),
             }
         }

@@ -37,10 +37,7 @@ impl Domain for Users {
     }
 
     fn due(&self) -> Vec<Due> {
-        vec![
-            Due::date(RefreshToken::TABLE, "expires_at"),
-            Due::date(RefreshFamily::TABLE, "expires_at"),
-        ]
+        vec![Due::date(RefreshToken::TABLE, "expires_at"), Due::date(RefreshFamily::TABLE, "expires_at")]
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
