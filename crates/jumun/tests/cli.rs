@@ -56,8 +56,14 @@ impl Stopped {
         let mut bodies = orders.prepare("SELECT body FROM event_log ORDER BY position").unwrap();
         let bodies = bodies.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let entries = bodies.map(|body| serde_json::from_str::<Entry>(&body.unwrap()).unwrap());
-        let mut messages = entries.flat_map(|entry| Message::of_entry(&entry).collect::<Vec<_>>());
-        let message = messages.find(|message| message.said.name() == "order.confirmed").unwrap();
+        let messages: Vec<_> =
+            entries.flat_map(|entry| Message::of_entry(&entry).collect::<Vec<_>>()).collect();
+        // Orders run at once, so which of them is confirmed first varies: one that the history cancels later will not do.
+        let said = |message: &Message, word: &str| message.said.name() == word;
+        let cancelled =
+            |key| messages.iter().any(|message| message.key == key && said(message, "order.cancelled"));
+        let stays = |message: &&Message| said(message, "order.confirmed") && !cancelled(message.key);
+        let message = messages.iter().find(stays).unwrap().clone();
         let (id, order) = (Uuid::from_u128(rand::random()), message.key);
         let aside = serde_json::to_string(&SetAside { message, role }).unwrap();
         let letters = Connection::open(self.path().join("ranking.db")).unwrap();
