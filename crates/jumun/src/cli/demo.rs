@@ -10,6 +10,7 @@ mod rush;
 mod story;
 mod success;
 
+use super::serve::Farewell;
 use super::{Ended, block_on};
 use api::{Api, Person};
 use clap::Args;
@@ -17,7 +18,6 @@ use opening::Cast;
 use process::{Credentials, Home, Serving};
 use std::path::Path;
 use story::Story;
-use tokio::signal::unix::{SignalKind, signal};
 
 /// A few dozen customers, one `kill -9` and an audit, in under half a minute.
 #[derive(Debug, Args)]
@@ -57,13 +57,14 @@ impl Demo {
 
     /// Tells the story, and keeps the server up afterwards unless it is to exit.
     async fn play(&self, folder: &Path) -> anyhow::Result<Ended> {
+        // One listener for the whole demo: a word that comes between two of its waits is not lost.
+        let mut farewell = Farewell::listen()?;
         let home = Home::new(folder, &self.topology, Credentials::made_up());
         let mut story = Story::begin(&self.topology);
         let server = Serving::start(&home).await?;
         let told = tokio::select! {
             biased;
-            stopped = asked_to_stop() => {
-                stopped?;
+            () = farewell.heard() => {
                 println!("\n  Interrupted: the server is stopped, its data are gone.");
                 return Ok(Ended::Wanting);
             }
@@ -79,7 +80,7 @@ impl Demo {
         let ended = story.end();
         if let Some(server) = server.filter(|_| !self.exit) {
             ending::invite(&server, &home);
-            asked_to_stop().await?;
+            farewell.heard().await;
             println!("\n  Stopped; its data are gone.");
         }
         Ok(ended)
@@ -103,16 +104,4 @@ async fn tell(story: &mut Story, home: &Home, server: Serving) -> anyhow::Result
     ending::best_sellers(&mut stage).await?;
     ending::audit(&mut stage).await?;
     Ok(stage.server)
-}
-
-/// Ctrl-C, a polite kill, or the terminal closing: each ends the demo with its server and its folder.
-async fn asked_to_stop() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = hang_up.recv() => {}
-        interrupted = tokio::signal::ctrl_c() => interrupted?,
-    }
-    Ok(())
 }

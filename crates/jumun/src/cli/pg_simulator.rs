@@ -58,7 +58,7 @@ impl PgSimulator {
         block_on(async {
             let data = self.data.display().to_string();
             let simulator = Simulator::start(self.into_config()).await?;
-            let farewell = Farewell::listen()?;
+            let mut farewell = Farewell::listen()?;
             say(format_args!("the PG simulator listens on {} (ledger in {data})", simulator.base_url()))?;
             farewell.heard().await;
             eprintln!("stopping: what is under way is answered");

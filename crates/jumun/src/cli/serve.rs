@@ -37,7 +37,7 @@ impl Serve {
         block_on(async {
             let domains = Domains::new(config.policies.clone());
             let server = Server::start(&config, domains).await?;
-            let farewell = Farewell::listen()?;
+            let mut farewell = Farewell::listen()?;
             announce(&config, &server);
             farewell.heard().await;
             eprintln!("stopping: open requests end, what waits is decided");
@@ -85,10 +85,11 @@ fn announce(config: &Config, server: &Server) {
     }
 }
 
-/// The word to stop: SIGTERM or SIGINT.
+/// The word to stop: a polite kill, Ctrl-C, or the terminal closing.
 pub(super) struct Farewell {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Farewell {
@@ -98,14 +99,19 @@ impl Farewell {
     /// # Errors
     /// If signals cannot be heard.
     pub(super) fn listen() -> anyhow::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
     /// Waits until it is said.
-    pub(super) async fn heard(mut self) {
+    pub(super) async fn heard(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }
