@@ -6,12 +6,12 @@ use kernel::{Key, Money, Record, Said, Timestamp};
 use order::quote::ProductFact;
 use parking_lot::Mutex;
 use point::Points;
-use product::{Product, ProductStatus};
+use product::Product;
 use runtime::ports::store::{Position, Reader, StoreError};
 use runtime::tail::Observer;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use user::{User, UserStatus};
+use user::User;
 
 /// What a coupon is asked at the quote.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,35 +24,63 @@ pub struct CouponAsk {
     pub total: Money,
 }
 
-/// Where the facts of a quote come from. Absent answers mean "there is no such thing".
+/// What became of a question about many things. A thing that is neither found nor missed does not exist.
+#[derive(Clone, Debug)]
+pub struct Answers<K, V> {
+    /// What is known.
+    pub found: BTreeMap<K, V>,
+    /// What nobody could say anything about.
+    pub missed: BTreeSet<K>,
+    /// Why, where something was missed.
+    pub error: Option<StoreError>,
+}
+
+impl<K, V> Default for Answers<K, V> {
+    fn default() -> Self {
+        Self { found: BTreeMap::new(), missed: BTreeSet::new(), error: None }
+    }
+}
+
+impl<K: Ord + Clone, V> Answers<K, V> {
+    /// What an owner that was asked about `asked` came to.
+    #[must_use]
+    pub fn of(asked: &BTreeSet<K>, answered: Result<BTreeMap<K, V>, StoreError>) -> Self {
+        match answered {
+            Ok(found) => Self { found, ..Self::default() },
+            Err(error) => Self { missed: asked.clone(), error: Some(error), ..Self::default() },
+        }
+    }
+
+    /// These, with what was known before the owner was asked.
+    #[must_use]
+    pub fn and(mut self, known: BTreeMap<K, V>) -> Self {
+        self.found.extend(known);
+        self
+    }
+
+    /// Why nothing is known of one of `wanted`, if so.
+    pub fn missing<'k>(&self, wanted: impl IntoIterator<Item = &'k K>) -> Option<&StoreError>
+    where
+        K: 'k,
+    {
+        self.error.as_ref().filter(|_| wanted.into_iter().any(|one| self.missed.contains(one)))
+    }
+}
+
+/// Where the facts of a quote come from: each question is asked once for all orders that wait. An owner that cannot be asked
+/// costs only the orders that need it.
 pub trait Facts: Send + Sync {
     /// What the catalogue says.
-    ///
-    /// # Errors
-    /// If its owner cannot be asked.
-    fn products(&self, ids: &BTreeSet<ProductId>) -> Result<BTreeMap<ProductId, ProductFact>, StoreError>;
+    fn products(&self, ids: &BTreeSet<ProductId>) -> Answers<ProductId, ProductFact>;
 
-    /// Whether users are active; unknown ones are absent.
-    ///
-    /// # Errors
-    /// If their owner cannot be asked.
-    fn users(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, bool>, StoreError>;
+    /// Whether users are active.
+    fn users(&self, ids: &BTreeSet<UserId>) -> Answers<UserId, bool>;
 
-    /// The discounts of coupons; invalid ones are absent.
-    ///
-    /// # Errors
-    /// If their owner cannot be asked.
-    fn discounts(
-        &self,
-        asks: &BTreeSet<CouponAsk>,
-        now: Timestamp,
-    ) -> Result<BTreeMap<CouponAsk, Money>, StoreError>;
+    /// The discounts of coupons; invalid ones do not exist.
+    fn discounts(&self, asks: &BTreeSet<CouponAsk>, now: Timestamp) -> Answers<CouponAsk, Money>;
 
-    /// Point balances; users without one are absent.
-    ///
-    /// # Errors
-    /// If their owner cannot be asked.
-    fn balances(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Money>, StoreError>;
+    /// Point balances; users without one do not exist.
+    fn balances(&self, ids: &BTreeSet<UserId>) -> Answers<UserId, Money>;
 }
 
 /// Facts read from the owners' databases in this process, with the catalogue cached.
@@ -79,49 +107,46 @@ impl LocalFacts {
 }
 
 impl Facts for LocalFacts {
-    fn products(&self, ids: &BTreeSet<ProductId>) -> Result<BTreeMap<ProductId, ProductFact>, StoreError> {
-        let (mut known, missing, generation) = self.catalogue.get(ids);
-        if missing.is_empty() {
-            return Ok(known);
-        }
-        let found: BTreeMap<ProductId, ProductFact> =
-            load::<Product>(self.product.as_ref(), missing.iter().map(|id| (*id,)))?
-                .into_iter()
-                .map(|product| {
-                    let active = product.status == ProductStatus::Active;
-                    (
-                        product.id,
-                        ProductFact { sku: product.sku, name: product.name, price: product.price, active },
-                    )
-                })
-                .collect();
-        self.catalogue.put(&found, generation);
-        known.extend(found);
-        Ok(known)
+    fn products(&self, ids: &BTreeSet<ProductId>) -> Answers<ProductId, ProductFact> {
+        let (known, missing, generation) = self.catalogue.get(ids);
+        let found = load::<Product>(self.product.as_ref(), missing.iter().map(|id| (*id,))).map(|products| {
+            let found: BTreeMap<_, _> =
+                products.into_iter().map(|product| (product.id, fact(product))).collect();
+            self.catalogue.put(&found, generation);
+            found
+        });
+        Answers::of(&missing, found).and(known)
     }
 
-    fn users(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, bool>, StoreError> {
-        let users = load::<User>(self.user.as_ref(), ids.iter().map(|id| (*id,)))?;
-        Ok(users.into_iter().map(|user| (user.id, user.status == UserStatus::Active)).collect())
+    fn users(&self, ids: &BTreeSet<UserId>) -> Answers<UserId, bool> {
+        let users = load::<User>(self.user.as_ref(), ids.iter().map(|id| (*id,)));
+        let active = |user: User| (user.id, user.is_active());
+        Answers::of(ids, users.map(|users| users.into_iter().map(active).collect()))
     }
 
-    fn discounts(
-        &self,
-        asks: &BTreeSet<CouponAsk>,
-        now: Timestamp,
-    ) -> Result<BTreeMap<CouponAsk, Money>, StoreError> {
-        let issued = load::<UserCoupon>(self.coupon.as_ref(), asks.iter().map(|ask| (ask.user_coupon_id,)))?;
-        let issued: BTreeMap<UserCouponId, UserCoupon> =
-            issued.into_iter().map(|one| (one.id, one)).collect();
-        let discount =
-            |ask: &CouponAsk| coupon::discount_for(issued.get(&ask.user_coupon_id), ask.user, ask.total, now);
-        Ok(asks.iter().filter_map(|ask| discount(ask).map(|discount| (*ask, discount))).collect())
+    fn discounts(&self, asks: &BTreeSet<CouponAsk>, now: Timestamp) -> Answers<CouponAsk, Money> {
+        let issued = load::<UserCoupon>(self.coupon.as_ref(), asks.iter().map(|ask| (ask.user_coupon_id,)));
+        let discounts = issued.map(|issued| {
+            let issued: BTreeMap<UserCouponId, UserCoupon> =
+                issued.into_iter().map(|one| (one.id, one)).collect();
+            let discount = |ask: &CouponAsk| {
+                coupon::discount_for(issued.get(&ask.user_coupon_id), ask.user, ask.total, now)
+            };
+            asks.iter().filter_map(|ask| Some((*ask, discount(ask)?))).collect()
+        });
+        Answers::of(asks, discounts)
     }
 
-    fn balances(&self, ids: &BTreeSet<UserId>) -> Result<BTreeMap<UserId, Money>, StoreError> {
-        let points = load::<Points>(self.point.as_ref(), ids.iter().map(|id| (*id,)))?;
-        Ok(points.into_iter().map(|points| (points.user_id, points.balance)).collect())
+    fn balances(&self, ids: &BTreeSet<UserId>) -> Answers<UserId, Money> {
+        let points = load::<Points>(self.point.as_ref(), ids.iter().map(|id| (*id,)));
+        let balance = |points: Points| (points.user_id, points.balance);
+        Answers::of(ids, points.map(|points| points.into_iter().map(balance).collect()))
     }
+}
+
+fn fact(product: Product) -> ProductFact {
+    let active = product.is_for_sale();
+    ProductFact { sku: product.sku, name: product.name, price: product.price, active }
 }
 
 /// The records of `R` under `keys`; absent ones are left out.

@@ -2,7 +2,7 @@
 //!
 //! It runs before the order's own batch, outside any transaction: an owner may be another process.
 
-use crate::facts::{CouponAsk, Facts, load};
+use crate::facts::{Answers, CouponAsk, Facts, load};
 use kernel::error::Refused;
 use kernel::ids::{OrderId, ProductId, UserId};
 use kernel::judge::SagaStatus;
@@ -163,7 +163,7 @@ impl Quoter {
                 tracing::warn!(%error, "quotes could not be made");
                 for Waiting { key, reply, .. } in batch {
                     self.in_flight.lock().remove(&key.key);
-                    reply(Err(CommandError::Unavailable("quote".to_owned(), error.to_string())));
+                    reply(Err(unavailable(&error)));
                 }
             }
         }
@@ -195,49 +195,42 @@ impl Quoter {
         let mut products = BTreeSet::new();
         let (mut users, mut balances, mut orders) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
         for waiting in fresh() {
-            let (user, payment) = match &waiting.ask {
-                Ask::Place { user, lines, payment, .. } => {
-                    products.extend(lines.iter().map(|(product, _)| *product));
-                    (user, payment.as_ref())
-                }
-                Ask::Pay { user, order, payment } => {
-                    orders.push((*order,));
-                    (user, Some(payment))
-                }
-            };
-            users.insert(*user);
-            if payment.is_some_and(|payment| payment.points != Points::Amount(Money::ZERO)) {
-                balances.insert(*user);
+            match &waiting.ask {
+                Ask::Place { lines, .. } => products.extend(lines.iter().map(|(product, _)| *product)),
+                Ask::Pay { order, .. } => orders.push((*order,)),
             }
+            let (user, payment) = (user_of(&waiting.ask), payment_of(&waiting.ask));
+            users.extend(payment.map(|_| user));
+            balances.extend(payment.filter(|payment| wants_balance(payment)).map(|_| user));
         }
         let orders = load::<Order>(self.orders.as_ref(), orders)?;
         known.drafts = orders.into_iter().map(|order| (order.id, order)).collect();
-        known.products = self.facts.products(&products)?;
-        known.users = self.facts.users(&users)?;
-        known.balances = self.facts.balances(&balances)?;
+        known.products = self.facts.products(&products);
+        known.users = self.facts.users(&users);
+        known.balances = self.facts.balances(&balances);
         let asks: BTreeSet<CouponAsk> =
             fresh().filter_map(|waiting| self.coupon_ask(&waiting.ask, &known)).collect();
-        known.discounts =
-            if asks.is_empty() { BTreeMap::new() } else { self.facts.discounts(&asks, self.clock.now())? };
+        if !asks.is_empty() {
+            known.discounts = self.facts.discounts(&asks, self.clock.now());
+        }
+        for error in known.errors() {
+            tracing::warn!(%error, "some quotes cannot be made");
+        }
         Ok(known)
     }
 
     /// A coupon is asked about a total, so the lines are priced first.
     fn coupon_ask(&self, ask: &Ask, known: &Known) -> Option<CouponAsk> {
-        let (user, payment) = match ask {
-            Ask::Place { user, payment, .. } => (*user, payment.as_ref()?),
-            Ask::Pay { user, payment, .. } => (*user, payment),
-        };
-        let user_coupon_id = payment.user_coupon_id?;
+        let user_coupon_id = payment_of(ask)?.user_coupon_id?;
         let total = self.draft(ask, known).ok()?.total;
-        Some(CouponAsk { user_coupon_id, user, total })
+        Some(CouponAsk { user_coupon_id, user: user_of(ask), total })
     }
 
     /// The frozen lines of an ask.
     fn draft(&self, ask: &Ask, known: &Known) -> Result<Plan, Refused> {
         match ask {
             Ask::Place { user, lines, extras, .. } => {
-                let priced = quote::price(&quote::sum_lines(lines)?, &known.products)?;
+                let priced = quote::price(&quote::sum_lines(lines)?, &known.products.found)?;
                 Ok(quote::draft(*user, priced, self.currency, extras.clone()))
             }
             Ask::Pay { user, order, .. } => {
@@ -255,6 +248,21 @@ impl Quoter {
         }
     }
 
+    /// Why something that this ask needs is not known, if so.
+    fn unanswered<'k>(&self, ask: &Ask, known: &'k Known) -> Option<&'k StoreError> {
+        known.errors().next()?;
+        let lines: &[_] = match ask {
+            Ask::Place { lines, .. } => lines,
+            Ask::Pay { .. } => &[],
+        };
+        let (user, payment) = (user_of(ask), payment_of(ask));
+        let products = known.products.missing(lines.iter().map(|(product, _)| product));
+        products
+            .or_else(|| known.users.missing(payment.map(|_| &user)))
+            .or_else(|| known.balances.missing(payment.filter(|one| wants_balance(one)).map(|_| &user)))
+            .or_else(|| known.discounts.missing(self.coupon_ask(ask, known).as_ref()))
+    }
+
     fn quote_one(&self, waiting: Waiting, known: &Known) {
         let Waiting { ask, key, trace, reply } = waiting;
         let in_flight = Arc::clone(&self.in_flight);
@@ -267,6 +275,10 @@ impl Quoter {
             // It made its order already: the birth finds the key and looks at nothing else.
             let plan = quote::draft(user_of(&ask), nothing(), self.currency, BTreeMap::new());
             self.door.send(PlaceOrder { quote: Quote::Draft(Box::new(plan)), key }, trace, reply);
+            return;
+        }
+        if let Some(error) = self.unanswered(&ask, known) {
+            reply(Err(unavailable(error)));
             return;
         }
         match (self.draft(&ask, known), ask) {
@@ -294,10 +306,10 @@ impl Quoter {
             total: plan.total,
         });
         let facts = PayerFacts {
-            active: Some(known.users.get(&user).copied().unwrap_or(false)),
-            discount: ask.map(|ask| known.discounts.get(&ask).copied()),
-            balance: (payment.points != Points::Amount(Money::ZERO))
-                .then(|| known.balances.get(&user).copied().unwrap_or(Money::ZERO)),
+            active: Some(known.users.found.get(&user).copied().unwrap_or(false)),
+            discount: ask.map(|ask| known.discounts.found.get(&ask).copied()),
+            balance: wants_balance(payment)
+                .then(|| known.balances.found.get(&user).copied().unwrap_or(Money::ZERO)),
         };
         quote::freeze(plan, payment, facts, self.steps_of.as_ref())
     }
@@ -307,10 +319,34 @@ impl Quoter {
 struct Known {
     keys: BTreeSet<Arc<[u8]>>,
     drafts: BTreeMap<OrderId, Order>,
-    products: BTreeMap<ProductId, quote::ProductFact>,
-    users: BTreeMap<UserId, bool>,
-    balances: BTreeMap<UserId, Money>,
-    discounts: BTreeMap<CouponAsk, Money>,
+    products: Answers<ProductId, quote::ProductFact>,
+    users: Answers<UserId, bool>,
+    balances: Answers<UserId, Money>,
+    discounts: Answers<CouponAsk, Money>,
+}
+
+impl Known {
+    /// Why something is not known, an error per owner that could not be asked.
+    fn errors(&self) -> impl Iterator<Item = &StoreError> {
+        let owners = [&self.products.error, &self.users.error, &self.balances.error, &self.discounts.error];
+        owners.into_iter().flatten()
+    }
+}
+
+fn unavailable(error: &StoreError) -> CommandError {
+    CommandError::Unavailable("quote".to_owned(), error.to_string())
+}
+
+/// Whether the balance is asked for: not where no points are used.
+fn wants_balance(payment: &Payment) -> bool {
+    payment.points != Points::Amount(Money::ZERO)
+}
+
+fn payment_of(ask: &Ask) -> Option<&Payment> {
+    match ask {
+        Ask::Place { payment, .. } => payment.as_ref(),
+        Ask::Pay { payment, .. } => Some(payment),
+    }
 }
 
 fn user_of(ask: &Ask) -> UserId {

@@ -21,6 +21,8 @@ mod outages;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
+mod quotes;
+#[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod rushes;

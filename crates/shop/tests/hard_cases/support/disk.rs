@@ -68,16 +68,26 @@ pub(crate) struct Disk {
 struct State {
     store: SqliteStore,
     calls: u64,
+    reads: u64,
     away: Option<StoreError>,
     rejects: Option<Rejects>,
     log_away: bool,
+    unreadable: bool,
 }
 
 impl Disk {
     pub(crate) fn new(tables: &[&'static Table], epoch: Epoch, faults: Arc<Faults>) -> Self {
         let store = SqliteStore::open_in_memory(tables, epoch).unwrap();
         let reader = store.reader();
-        let state = State { store, calls: 0, away: None, rejects: None, log_away: false };
+        let state = State {
+            store,
+            calls: 0,
+            reads: 0,
+            away: None,
+            rejects: None,
+            log_away: false,
+            unreadable: false,
+        };
         Self { state: Arc::new(Mutex::new(state)), reader, faults }
     }
 
@@ -123,6 +133,16 @@ impl Disk {
     /// Whether the log cannot be read.
     pub(crate) fn log_away(&self, away: bool) {
         self.lock().log_away = away;
+    }
+
+    /// Whether committed rows cannot be read: nobody can ask the domains of this database anything.
+    pub(crate) fn unreadable(&self, unreadable: bool) {
+        self.lock().unreadable = unreadable;
+    }
+
+    /// How often committed rows were read by their keys so far: what a quote asks an owner.
+    pub(crate) fn reads(&self) -> u64 {
+        self.lock().reads
     }
 
     /// Calls of the writing side so far.
@@ -213,7 +233,12 @@ impl Reading {
 
 impl Reader for Reading {
     fn load(&self, table: &'static Table, keys: &[Key]) -> Result<Vec<Row>, StoreError> {
-        self.0.reader.load(table, keys)
+        let mut state = self.0.lock();
+        state.reads += 1;
+        match state.unreadable {
+            true => Err(StoreError::Retry("the database is away".to_owned())),
+            false => self.0.reader.load(table, keys),
+        }
     }
 
     fn query(&self, query: &Query) -> Result<Vec<Row>, StoreError> {
