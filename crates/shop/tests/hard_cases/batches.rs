@@ -1,6 +1,6 @@
 //! Batches: their cost does not grow with their size, and one bad message never fails its neighbours.
 
-use crate::support::{Buy, OnCharge, Setting, TOPOLOGIES, World, born, check_books};
+use crate::support::{Buy, OnCharge, SHIPPED, Setting, World, born, check_books};
 use kernel::Reason;
 use kernel::ids::{OrderId, ProductId};
 use kernel::judge::SagaStatus;
@@ -47,7 +47,7 @@ fn calls_of(topology: &str, count: usize) -> u64 {
 
 #[test]
 fn five_hundred_orders_cost_as_many_store_calls_as_five() {
-    for topology in TOPOLOGIES {
+    for (_, topology) in SHIPPED {
         assert_eq!(calls_of(topology, 500), calls_of(topology, 5));
     }
 }
@@ -79,7 +79,7 @@ fn write_status<R: Record>(world: &World, domain: &'static str, key: Key, status
 /// The coupon cannot be read when the stock of the same group is taken already.
 #[test]
 fn a_poison_message_takes_nothing_with_it() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(2_000), world.product(1_500, 3));
         let coupon = world.coupon(user, 500, 3_600);
         let slot = world.order(&Buy::with_points(user, mug, 1).coupon(coupon));
@@ -100,7 +100,7 @@ fn a_poison_message_takes_nothing_with_it() {
 
 #[test]
 fn a_poison_message_in_a_batch_of_500_fails_alone_and_is_redriven() {
-    for topology in TOPOLOGIES {
+    for (_, topology) in SHIPPED {
         let mut world = roomy(topology);
         let mut spoiled = None;
         let orders = five_hundred(&mut world, |world, product| {
@@ -125,7 +125,7 @@ fn a_poison_message_in_a_batch_of_500_fails_alone_and_is_redriven() {
 
 #[test]
 fn a_poison_message_that_nobody_repairs_ends_at_the_deadline() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(2_000), world.product(1_500, 3));
         let slot = world.order(&Buy::with_points(user, mug, 1));
         world.shop.quoter().step(10);
@@ -196,14 +196,14 @@ fn a_birth_that_the_store_rejects_fails_alone_and_is_answered() {
 /// The answer and the deadline of one order wait for the same batch: the answer counts.
 #[test]
 fn answers_are_decided_before_deadlines() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(1_000), world.product(1_500, 3));
         world.pg.charges([OnCharge::Waits; 20]);
         let order = world.buy(&Buy::by_card(user, mug, 1).points(300));
         world.wait(29);
         world.pg.release();
         world.pg.step();
-        if world.is_split() {
+        if world.apart("order", "payment") {
             world.step("payment");
         }
         world.clock.pass(Duration::from_secs(2));

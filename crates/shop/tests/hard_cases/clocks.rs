@@ -19,7 +19,7 @@ fn waiting(world: &mut World) -> OrderId {
 #[test]
 fn a_clock_that_jumps_fails_no_order_early_and_none_late() {
     for jump in [HOUR_MS, -HOUR_MS, 48 * HOUR_MS, -48 * HOUR_MS] {
-        for mut world in World::both() {
+        for mut world in World::each() {
             let order = waiting(&mut world);
             world.wait(5);
             world.clock.jump(jump);
@@ -46,7 +46,7 @@ fn a_clock_that_jumps_fails_no_order_early_and_none_late() {
 #[test]
 fn a_jump_just_before_timers_are_looked_for_fails_no_order_early_and_none_late() {
     for jump in [HOUR_MS, -2 * HOUR_MS] {
-        for mut world in World::both() {
+        for mut world in World::each() {
             world.wait(3_590);
             let order = waiting(&mut world);
             world.wait(5);
@@ -63,7 +63,7 @@ fn a_jump_just_before_timers_are_looked_for_fails_no_order_early_and_none_late()
 #[test]
 fn a_clock_that_was_set_changes_no_wait_that_had_begun() {
     for jump in [2 * HOUR_MS, -2 * HOUR_MS] {
-        for mut world in World::both() {
+        for mut world in World::each() {
             let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
             world.wait(3_300);
             let order = world.buy(&Buy { pay: false, ..Buy::with_points(user, mug, 1) });
@@ -85,7 +85,7 @@ fn a_clock_that_was_set_changes_no_wait_that_had_begun() {
 /// Nobody buys when the clock jumps: the looks for timers must notice by themselves.
 #[test]
 fn a_clock_that_jumps_ahead_expires_no_coupon_while_it_is_not_believed() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, _) = (world.customer(1_000), world.product(1_500, 5));
         let coupon = world.coupon(user, 500, 24 * 3_600);
         world.wait(3_595);
@@ -107,7 +107,7 @@ fn a_clock_that_jumps_ahead_expires_no_coupon_while_it_is_not_believed() {
 
 #[test]
 fn a_restart_gives_an_order_its_stored_deadline_again() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let order = waiting(&mut world);
         world.wait(20);
         world.crash();
@@ -121,7 +121,7 @@ fn a_restart_gives_an_order_its_stored_deadline_again() {
 
 #[test]
 fn a_clock_that_went_back_while_the_process_was_down_puts_no_deadline_off() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let order = waiting(&mut world);
         world.wait(20);
         world.clock.jump(-48 * HOUR_MS);
@@ -141,7 +141,7 @@ fn a_clock_that_went_back_while_the_process_was_down_puts_no_deadline_off() {
 
 #[test]
 fn an_unpaid_order_expires_and_cannot_be_paid_then() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(5_000), world.product(1_500, 5));
         let unpaid = Buy { pay: false, ..Buy::with_points(user, mug, 1) };
         let (early, late) = (world.buy(&unpaid), world.buy(&unpaid));
@@ -160,7 +160,7 @@ fn an_unpaid_order_expires_and_cannot_be_paid_then() {
 
 #[test]
 fn a_coupon_that_expired_before_its_release_is_expired() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(1_000), world.product(1_500, 50));
         let (refused, cancelled, early) =
             (world.coupon(user, 500, 10), world.coupon(user, 500, 10), world.coupon(user, 500, 10));
@@ -187,7 +187,7 @@ fn a_coupon_that_expired_before_its_release_is_expired() {
 
 #[test]
 fn an_order_cannot_be_cancelled_after_its_window() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(10_000), world.product(1_500, 5));
         let [first, second, third] = [(); 3].map(|()| world.buy(&Buy::with_points(user, mug, 1)));
         world.ask(order::FulfilOrder { order: third, by: user }).unwrap();

@@ -7,7 +7,7 @@ use order::{Born, Order};
 
 #[test]
 fn an_order_paid_with_points_is_confirmed_and_every_book_shows_it() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(10_000), world.product(1_500, 10));
         let buy = Buy { lines: vec![(mug, 2), (mug, 1)], ..Buy::with_points(user, mug, 0) };
         let id = world.buy(&buy);
@@ -28,7 +28,7 @@ fn an_order_paid_with_points_is_confirmed_and_every_book_shows_it() {
 
 #[test]
 fn the_same_key_answers_with_the_same_order() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(10_000), world.product(1_500, 10));
         let buy = Buy::with_points(user, mug, 3);
         let first = world.order_under(1, 1, &buy);
@@ -44,7 +44,7 @@ fn the_same_key_answers_with_the_same_order() {
 
 #[test]
 fn an_order_with_coupon_points_and_card_is_confirmed() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(1_000), world.product(1_500, 10));
         let coupon = world.coupon(user, 500, 3_600);
         let id = world.buy(&Buy::by_card(user, mug, 2).coupon(coupon).points(1_000));
@@ -56,7 +56,7 @@ fn an_order_with_coupon_points_and_card_is_confirmed() {
 
 #[test]
 fn a_cancelled_order_gives_everything_back() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
         let coupon = world.coupon(user, 500, 3_600);
         let id = world.buy(&Buy::by_card(user, mug, 2).coupon(coupon).points(1_000));
@@ -71,7 +71,7 @@ fn a_cancelled_order_gives_everything_back() {
 
 #[test]
 fn an_order_that_is_not_paid_expires() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(1), world.product(1_500, 5));
         let id = world.buy(&Buy { pay: false, ..Buy::with_points(user, mug, 1) });
         assert_eq!(world.status(id), (SagaStatus::Created, None), "{}", world.name);

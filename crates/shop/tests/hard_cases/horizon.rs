@@ -24,7 +24,7 @@ fn housekeep(world: &mut World, log_retention: Duration) {
 
 #[test]
 fn pruned_receipts_live_on_as_openings() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let user = world.customer(10_000);
         let mug = world.product(1_000, 10);
         world.buy(&Buy::with_points(user, mug, 2));
@@ -52,7 +52,7 @@ fn pruned_receipts_live_on_as_openings() {
 
 #[test]
 fn a_message_from_below_the_horizon_is_a_dead_letter_and_never_none() {
-    for mut world in World::both().filter(World::is_split) {
+    for mut world in World::each_apart("order", "product") {
         let user = world.customer(10_000);
         let mug = world.product(1_000, 10);
         world.buy(&Buy::with_points(user, mug, 2));
@@ -68,14 +68,11 @@ fn a_message_from_below_the_horizon_is_a_dead_letter_and_never_none() {
 
 #[test]
 fn an_open_saga_holds_the_horizon_back() {
-    for mut world in World::both() {
+    for mut world in World::each_apart("order", "product") {
         let user = world.customer(10_000);
         let mug = world.product(1_000, 10);
         world.hold("product");
         world.order(&Buy::with_points(user, mug, 2));
-        if !world.is_split() {
-            continue;
-        }
         pass(&mut world, 9);
         world.system().housekeep(world.shop.registry(), YEAR).unwrap();
         world.run();
@@ -91,7 +88,7 @@ fn an_open_saga_holds_the_horizon_back() {
 
 #[test]
 fn a_log_is_pruned_only_when_everybody_has_read_it() {
-    for mut world in World::both().filter(World::is_split) {
+    for mut world in World::each_apart("order", "ranking") {
         let user = world.customer(10_000);
         let mug = world.product(1_000, 10);
         world.buy(&Buy::with_points(user, mug, 2));

@@ -1,4 +1,4 @@
-//! The hard cases of the saga, each at both ends of the topologies: everything in one transaction, and a database per domain.
+//! The hard cases of the saga, each in every topology that ships and in which it can happen.
 //!
 //! In memory and on one thread: workers, gateway and clocks are stepped by hand until nothing moves.
 

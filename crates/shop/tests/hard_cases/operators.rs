@@ -1,6 +1,6 @@
 //! What needs a person: parked compensations, dead letters, restored backups.
 
-use crate::support::{Buy, MONOLITH, OnCharge, SEVEN, Setting, World, check_books};
+use crate::support::{Buy, OnCharge, SHIPPED, Setting, World, check_books};
 use coupon::UserCoupon;
 use kernel::ids::{OrderId, UserCouponId};
 use kernel::judge::SagaStatus;
@@ -34,7 +34,7 @@ fn stuck_coupon(topology: &str) -> (World, OrderId, UserCouponId, DeadLetter) {
 
 #[test]
 fn a_failing_compensation_parks_only_its_step() {
-    for topology in [MONOLITH, SEVEN] {
+    for (_, topology) in SHIPPED {
         let (mut world, order, coupon, letter) = stuck_coupon(topology);
         assert_eq!(world.status(order).0, SagaStatus::Cancelling, "{}", world.name);
         let expected = [
@@ -63,25 +63,28 @@ fn a_failing_compensation_parks_only_its_step() {
 /// One step is parked, another does not answer yet: it is asked again all the same.
 #[test]
 fn a_parked_step_stops_nobody_from_asking_the_others() {
-    let mut world = World::new(SEVEN);
-    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
-    let coupon = world.coupon(user, 500, 3_600);
-    let order = world.buy(&Buy::by_card(user, mug, 1).coupon(coupon).points(400));
-    world
-        .tamper("coupon", (coupon,), |row: &mut UserCoupon| row.order_id = Some(OrderId(Uuid::from_u128(1))));
-    world.hold("point");
-    world.cancel(order).unwrap();
-    let asks = asks_by_second(&mut world, order, "point.undo_asked", 60);
-    assert!(asks.len() >= 5, "{asks:?}");
-    world.let_go();
-    world.wait(1);
-    let parked: Vec<_> = steps(&world, order).into_iter().filter(|(_, _, parked)| *parked).collect();
-    assert_eq!(parked, [("coupon".to_owned(), "DONE".to_owned(), true)]);
+    let both_apart = |world: &World| world.apart("point", "coupon");
+    for mut world in World::each_apart("order", "point").filter(both_apart) {
+        let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+        let coupon = world.coupon(user, 500, 3_600);
+        let order = world.buy(&Buy::by_card(user, mug, 1).coupon(coupon).points(400));
+        world.tamper("coupon", (coupon,), |row: &mut UserCoupon| {
+            row.order_id = Some(OrderId(Uuid::from_u128(1)));
+        });
+        world.hold("point");
+        world.cancel(order).unwrap();
+        let asks = asks_by_second(&mut world, order, "point.undo_asked", 60);
+        assert!(asks.len() >= 5, "{asks:?}");
+        world.let_go();
+        world.wait(1);
+        let parked: Vec<_> = steps(&world, order).into_iter().filter(|(_, _, parked)| *parked).collect();
+        assert_eq!(parked, [("coupon".to_owned(), "DONE".to_owned(), true)]);
+    }
 }
 
 #[test]
 fn a_redriven_compensation_that_fails_again_is_one_letter_still() {
-    for topology in [MONOLITH, SEVEN] {
+    for (_, topology) in SHIPPED {
         let (mut world, order, _, letter) = stuck_coupon(topology);
         world.redrive(letter.id);
         world.wait(60);
@@ -95,7 +98,7 @@ fn a_redriven_compensation_that_fails_again_is_one_letter_still() {
 
 #[test]
 fn a_note_ends_what_a_redrive_cannot() {
-    for topology in [MONOLITH, SEVEN] {
+    for (_, topology) in SHIPPED {
         let (mut world, order, _, letter) = stuck_coupon(topology);
         world.resolve(letter.id);
         world.wait(60);
@@ -110,22 +113,23 @@ fn a_note_ends_what_a_redrive_cannot() {
 /// The store rejects the row that a compensation writes: the step is parked like any other that cannot be decided.
 #[test]
 fn a_compensation_whose_row_is_rejected_parks_only_its_step() {
-    let mut world = World::new(SEVEN);
-    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
-    let coupon = world.coupon(user, 500, 3_600);
-    let order = world.buy(&Buy::by_card(user, mug, 1).coupon(coupon).points(400));
-    world.disk("coupon").rejects(|write| write.table.name == "user_coupons");
-    world.cancel(order).unwrap();
-    world.wait(300);
-    let letters = world.open_letters();
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    let parked: Vec<_> = steps(&world, order).into_iter().filter(|(_, _, parked)| *parked).collect();
-    assert_eq!(parked, [("coupon".to_owned(), "DONE".to_owned(), true)]);
-    world.disk("coupon").takes_all();
-    world.redrive(letters[0].id);
-    assert_eq!(world.status(order).0, SagaStatus::Cancelled);
-    assert_eq!(world.open_letters(), []);
-    check_books(&world);
+    for mut world in World::each_apart("order", "coupon") {
+        let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+        let coupon = world.coupon(user, 500, 3_600);
+        let order = world.buy(&Buy::by_card(user, mug, 1).coupon(coupon).points(400));
+        world.disk("coupon").rejects(|write| write.table.name == "user_coupons");
+        world.cancel(order).unwrap();
+        world.wait(300);
+        let letters = world.open_letters();
+        assert_eq!(letters.len(), 1, "{letters:?}");
+        let parked: Vec<_> = steps(&world, order).into_iter().filter(|(_, _, parked)| *parked).collect();
+        assert_eq!(parked, [("coupon".to_owned(), "DONE".to_owned(), true)]);
+        world.disk("coupon").takes_all();
+        world.redrive(letters[0].id);
+        assert_eq!(world.status(order).0, SagaStatus::Cancelled);
+        assert_eq!(world.open_letters(), []);
+        check_books(&world);
+    }
 }
 
 /// How many requests for compensation each second saw.
@@ -145,50 +149,52 @@ fn asks_by_second(world: &mut World, order: OrderId, word: &str, seconds: u64) -
 
 #[test]
 fn the_judge_asks_again_ever_more_slowly_and_parks_what_never_answers() {
-    let mut world = World::new(SEVEN);
-    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
-    let order = world.buy(&Buy::by_card(user, mug, 1).points(400));
-    world.hold("point");
-    world.cancel(order).unwrap();
-    let asks = asks_by_second(&mut world, order, "point.undo_asked", 300);
-    assert_eq!(asks.len(), 10, "{asks:?}");
-    let waits: Vec<u64> = asks.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    assert!(waits.is_sorted() && waits[0] == 2 && waits[8] == 15, "{waits:?}");
-    let letters = world.open_letters();
-    assert_eq!(letters.len(), 1, "{letters:?}");
-    assert_eq!((letters[0].kind, letters[0].step.clone()), (LetterKind::Compensation, Some(Step::POINT)));
-    assert_eq!(world.alerts("compensation_failed"), 1);
-    assert_eq!(world.status(order).0, SagaStatus::Cancelling);
-    // Redriven while it is still away, it is asked again from the beginning.
-    world.redrive(letters[0].id);
-    let again = asks_by_second(&mut world, order, "point.undo_asked", 20);
-    assert!(again.len() >= 3, "{again:?}");
-    world.let_go();
-    world.wait(2);
-    assert_eq!(world.status(order).0, SagaStatus::Cancelled);
-    assert_eq!(world.open_letters(), []);
-    check_books(&world);
+    for mut world in World::each_apart("order", "point") {
+        let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+        let order = world.buy(&Buy::by_card(user, mug, 1).points(400));
+        world.hold("point");
+        world.cancel(order).unwrap();
+        let asks = asks_by_second(&mut world, order, "point.undo_asked", 300);
+        assert_eq!(asks.len(), 10, "{asks:?}");
+        let waits: Vec<u64> = asks.windows(2).map(|pair| pair[1] - pair[0]).collect();
+        assert!(waits.is_sorted() && waits[0] == 2 && waits[8] == 15, "{waits:?}");
+        let letters = world.open_letters();
+        assert_eq!(letters.len(), 1, "{letters:?}");
+        assert_eq!((letters[0].kind, letters[0].step.clone()), (LetterKind::Compensation, Some(Step::POINT)));
+        assert_eq!(world.alerts("compensation_failed"), 1);
+        assert_eq!(world.status(order).0, SagaStatus::Cancelling);
+        // Redriven while it is still away, it is asked again from the beginning.
+        world.redrive(letters[0].id);
+        let again = asks_by_second(&mut world, order, "point.undo_asked", 20);
+        assert!(again.len() >= 3, "{again:?}");
+        world.let_go();
+        world.wait(2);
+        assert_eq!(world.status(order).0, SagaStatus::Cancelled);
+        assert_eq!(world.open_letters(), []);
+        check_books(&world);
+    }
 }
 
 #[test]
 fn a_parked_step_that_answers_after_all_closes_its_letter_and_ends_the_order() {
-    let mut world = World::new(SEVEN);
-    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
-    let order = world.buy(&Buy::by_card(user, mug, 1).points(400));
-    world.hold("point");
-    world.cancel(order).unwrap();
-    world.wait(600);
-    assert_eq!(world.open_letters().len(), 1, "the judge has given up asking");
-    world.let_go();
-    world.wait(1);
-    assert_eq!(world.status(order).0, SagaStatus::Cancelled);
-    assert!(world.open_letters().is_empty(), "what it stood for went through");
-    check_books(&world);
+    for mut world in World::each_apart("order", "point") {
+        let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+        let order = world.buy(&Buy::by_card(user, mug, 1).points(400));
+        world.hold("point");
+        world.cancel(order).unwrap();
+        world.wait(600);
+        assert_eq!(world.open_letters().len(), 1, "the judge has given up asking");
+        world.let_go();
+        world.wait(1);
+        assert_eq!(world.status(order).0, SagaStatus::Cancelled);
+        assert!(world.open_letters().is_empty(), "what it stood for went through");
+        check_books(&world);
+    }
 }
 
 #[test]
 fn a_parked_payment_that_answers_after_all_ends_the_order() {
-    for topology in [MONOLITH, SEVEN] {
+    for (_, topology) in SHIPPED {
         let mut setting = Setting::default();
         // Payment itself does not give up: the judge does.
         setting.policies.payment.budget = std::time::Duration::from_secs(3_600);
@@ -217,8 +223,8 @@ fn a_parked_payment_that_answers_after_all_ends_the_order() {
 
 #[test]
 fn a_database_restored_from_an_older_backup_is_refused_at_the_start() {
-    for restored in ["product", "coupon", "point", "payment", "order"] {
-        let mut world = World::new(SEVEN);
+    for (mut world, restored) in World::each_split(&["product", "coupon", "point", "payment", "order"]) {
+        let database = world.database(restored).name;
         let (user, mug) = (world.customer(9_000), world.product(1_500, 5));
         let coupon = world.coupon(user, 500, 3_600);
         world.buy(&Buy::by_card(user, mug, 1).points(300));
@@ -231,14 +237,15 @@ fn a_database_restored_from_an_older_backup_is_refused_at_the_start() {
         world.replace_disk(restored, backup);
         let refused = world.restart().unwrap_err();
         assert!(
-            matches!(&refused, StoreError::Unusable(why) if why.contains(restored) && why.contains("older backup")),
-            "{refused}"
+            matches!(&refused, StoreError::Unusable(why) if why.contains(&database) && why.contains("older backup")),
+            "{}: {refused}",
+            world.name
         );
         // The operator's word: its present state is to be believed.
         world.disk(restored).new_epoch(Epoch(Uuid::from_u128(2)));
         world.restart().unwrap();
         world.run();
         let after = world.buy(&Buy::by_card(user, mug, 1).points(300));
-        assert_eq!(world.status(after).0, SagaStatus::Confirmed, "{restored}: it goes on");
+        assert_eq!(world.status(after).0, SagaStatus::Confirmed, "{} {restored}: it goes on", world.name);
     }
 }

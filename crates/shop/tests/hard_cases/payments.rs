@@ -1,6 +1,6 @@
 //! A gateway that is slow, silent, away or stubborn: charged at most once, and never for an order that failed.
 
-use crate::support::{Buy, MONOLITH, OnCancel, OnCharge, SEVEN, Setting, World, check_books};
+use crate::support::{Buy, OnCancel, OnCharge, SHIPPED, Setting, World, check_books};
 use kernel::Reason;
 use kernel::ids::OrderId;
 use kernel::judge::SagaStatus;
@@ -18,8 +18,8 @@ fn charged(topology: &str, setting: Setting, script: impl IntoIterator<Item = On
     (world, order)
 }
 
-fn both(script: &[OnCharge]) -> impl Iterator<Item = (World, OrderId)> {
-    [MONOLITH, SEVEN].into_iter().map(|topology| charged(topology, Setting::default(), script.to_vec()))
+fn each(script: &[OnCharge]) -> impl Iterator<Item = (World, OrderId)> {
+    SHIPPED.into_iter().map(|(_, topology)| charged(topology, Setting::default(), script.to_vec()))
 }
 
 /// A charge is tried for 5 s only: less than the order's deadline.
@@ -32,7 +32,7 @@ fn hasty() -> Setting {
 #[test]
 fn a_timeout_after_charging_is_found_out_and_not_charged_again() {
     for script in [OnCharge::TimesOutCharged, OnCharge::GoesSilent] {
-        for (mut world, order) in both(&[script]) {
+        for (mut world, order) in each(&[script]) {
             world.wait(20);
             assert_eq!(world.status(order), (SagaStatus::Confirmed, None), "{} {script:?}", world.name);
             assert_eq!(world.pg.charged(), 1, "{} {script:?}", world.name);
@@ -44,7 +44,7 @@ fn a_timeout_after_charging_is_found_out_and_not_charged_again() {
 #[test]
 fn a_timeout_without_a_charge_is_charged_again_under_the_same_key() {
     for script in [OnCharge::TimesOut, OnCharge::Breaks] {
-        for (mut world, order) in both(&[script, script]) {
+        for (mut world, order) in each(&[script, script]) {
             world.wait(20);
             assert_eq!(world.status(order), (SagaStatus::Confirmed, None), "{} {script:?}", world.name);
             assert_eq!(world.pg.charged(), 1, "{} {script:?}", world.name);
@@ -55,7 +55,7 @@ fn a_timeout_without_a_charge_is_charged_again_under_the_same_key() {
 
 #[test]
 fn a_gateway_that_never_takes_it_refuses_the_order_without_a_dead_letter() {
-    for topology in [MONOLITH, SEVEN] {
+    for (_, topology) in SHIPPED {
         let (mut world, order) = charged(topology, hasty(), [OnCharge::TimesOut; 100]);
         world.wait(25);
         assert_eq!(
@@ -71,7 +71,7 @@ fn a_gateway_that_never_takes_it_refuses_the_order_without_a_dead_letter() {
 
 #[test]
 fn a_charge_that_shows_up_after_the_order_failed_is_given_back() {
-    for topology in [MONOLITH, SEVEN] {
+    for (_, topology) in SHIPPED {
         for by_webhook in [true, false] {
             let late = std::iter::once(OnCharge::TakesLate).chain([OnCharge::TimesOut; 100]);
             let (mut world, order) = charged(topology, hasty(), late);
@@ -97,7 +97,7 @@ fn a_charge_that_shows_up_after_the_order_failed_is_given_back() {
 
 #[test]
 fn an_answer_after_the_deadline_is_given_back_before_the_order_ends() {
-    for (mut world, order) in both(&[OnCharge::Waits; 20]) {
+    for (mut world, order) in each(&[OnCharge::Waits; 20]) {
         world.wait(29);
         assert_eq!(world.status(order).0, SagaStatus::Pending, "{}", world.name);
         world.wait(3);
@@ -112,7 +112,7 @@ fn an_answer_after_the_deadline_is_given_back_before_the_order_ends() {
 
 #[test]
 fn a_gateway_that_is_away_while_compensating_is_asked_until_it_is_back() {
-    for (mut world, order) in both(&[]) {
+    for (mut world, order) in each(&[]) {
         world.pg.down(true);
         world.cancel(order).unwrap();
         world.wait(40);
@@ -128,7 +128,7 @@ fn a_gateway_that_is_away_while_compensating_is_asked_until_it_is_back() {
 #[test]
 fn a_cancel_that_fails_five_times_works_in_the_end() {
     for broken in [OnCancel::Breaks, OnCancel::Refuses, OnCancel::TimesOutCancelled] {
-        for (mut world, order) in both(&[]) {
+        for (mut world, order) in each(&[]) {
             world.pg.cancels([broken; 5]);
             world.cancel(order).unwrap();
             world.wait(40);
@@ -141,7 +141,7 @@ fn a_cancel_that_fails_five_times_works_in_the_end() {
 
 /// A cancelled order whose PG refuses to cancel, until a dead letter stands for it.
 fn refused_to_cancel() -> impl Iterator<Item = (World, OrderId, DeadLetter)> {
-    both(&[]).map(|(mut world, order)| {
+    each(&[]).map(|(mut world, order)| {
         world.pg.every_cancel(OnCancel::Refuses);
         world.cancel(order).unwrap();
         world.wait(150);

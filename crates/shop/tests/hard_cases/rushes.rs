@@ -14,7 +14,7 @@ fn counts(world: &World, orders: &[OrderId]) -> (usize, usize) {
 
 #[test]
 fn five_hundred_clients_get_the_last_hundred_items() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let mug = world.product(1_500, 100);
         let users = world.customers(500, 2_000);
         let slots: Vec<_> = users.iter().map(|user| world.order(&Buy::with_points(*user, mug, 1))).collect();
@@ -29,7 +29,7 @@ fn five_hundred_clients_get_the_last_hundred_items() {
 
 #[test]
 fn ten_thousand_users_get_exactly_a_thousand_coupons() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let coupon = world.campaign(500, 1_000, 3_600);
         let users: Vec<_> =
             (0..10_000_u128).map(|n| kernel::ids::UserId(uuid::Uuid::from_u128(n + 1))).collect();
@@ -51,7 +51,7 @@ fn ten_thousand_users_get_exactly_a_thousand_coupons() {
 
 #[test]
 fn the_same_coupon_in_two_orders_at_once_is_used_once() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(10_000), world.product(1_500, 10));
         let coupon = world.coupon(user, 500, 3_600);
         let slots = [1, 2].map(|count| world.order(&Buy::with_points(user, mug, count).coupon(coupon)));
@@ -66,7 +66,7 @@ fn the_same_coupon_in_two_orders_at_once_is_used_once() {
 
 #[test]
 fn the_same_points_in_two_orders_at_once_are_taken_once() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (user, mug) = (world.customer(2_000), world.product(1_500, 10));
         let slots = [(); 2].map(|()| world.order(&Buy::with_points(user, mug, 1)));
         world.run();
@@ -82,7 +82,7 @@ fn the_same_points_in_two_orders_at_once_are_taken_once() {
 #[test]
 fn a_cancel_that_races_the_confirmation_takes_everything_back() {
     for cancel_first in [true, false] {
-        for mut world in World::both() {
+        for mut world in World::each() {
             let (user, mug) = (world.customer(1_000), world.product(1_500, 10));
             let coupon = world.coupon(user, 500, 3_600);
             world.pg.charges([OnCharge::Waits]);
@@ -90,7 +90,7 @@ fn a_cancel_that_races_the_confirmation_takes_everything_back() {
             let cancel = order::CancelOrder { order, customer: Some(user) };
             let answer = if cancel_first {
                 let answer = world.send(cancel);
-                if world.is_split() {
+                if world.apart("order", "payment") {
                     // Its own log's reader comes before the door in one batch; so the cancel gets a batch of its own.
                     world.step("order");
                 }
@@ -100,7 +100,7 @@ fn a_cancel_that_races_the_confirmation_takes_everything_back() {
             } else {
                 world.pg.release();
                 world.pg.step();
-                if world.is_split() {
+                if world.apart("order", "payment") {
                     world.step("payment");
                 }
                 world.send(cancel)

@@ -35,10 +35,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use uuid::Uuid;
 
-pub(crate) const MONOLITH: &str = include_str!("../../../../../topologies/monolith.toml");
-pub(crate) const SEVEN: &str = include_str!("../../../../../topologies/seven-services.toml");
-/// The two ends: everything in one transaction, and a database per domain.
-pub(crate) const TOPOLOGIES: [&str; 2] = [MONOLITH, SEVEN];
+mod shipped;
+pub(crate) use shipped::{MONOLITH, SEVEN, SHIPPED};
 
 /// Where an answer will be.
 pub(crate) type Slot<T> = Arc<Mutex<Option<T>>>;
@@ -70,6 +68,8 @@ pub(crate) struct World {
     pub(crate) platform: Arc<Platform>,
     pub(crate) faults: Arc<Faults>,
     pub(crate) disks: BTreeMap<String, Disk>,
+    /// The text that the topology was read from.
+    pub(crate) file: String,
     topology: Topology,
     registry: Registry,
     domains: Domains,
@@ -91,14 +91,29 @@ impl World {
         Self::set(topology, Setting::default())
     }
 
-    /// Both topologies.
-    pub(crate) fn both() -> impl Iterator<Item = Self> {
-        TOPOLOGIES.into_iter().map(Self::new)
+    /// A world of every shipped topology.
+    pub(crate) fn each() -> impl Iterator<Item = Self> {
+        SHIPPED.into_iter().map(|(_, topology)| Self::new(topology))
     }
 
-    pub(crate) fn set(topology: &str, setting: Setting) -> Self {
+    /// Those of [`World::each`] in which two domains have databases of their own.
+    pub(crate) fn each_apart(one: &'static str, other: &'static str) -> impl Iterator<Item = Self> {
+        Self::each().filter(move |world| world.apart(one, other))
+    }
+
+    /// A world for each database of each topology that has several, with the first of `domains` that it holds.
+    pub(crate) fn each_split(domains: &[&'static str]) -> impl Iterator<Item = (Self, &'static str)> {
+        Self::each().filter(|world| world.disks.len() > 1).flat_map(move |world| {
+            let mut seen = BTreeSet::new();
+            let domains = domains.iter().copied().filter(|domain| seen.insert(world.database(domain)));
+            let domains: Vec<&'static str> = domains.collect();
+            domains.into_iter().map(move |domain| (Self::new(&world.file), domain))
+        })
+    }
+
+    pub(crate) fn set(file: &str, setting: Setting) -> Self {
         let domains = Domains::new(setting.policies);
-        let (topology, registry) = domains.place(topology).unwrap();
+        let (topology, registry) = domains.place(file).unwrap();
         let faults = Arc::new(Faults::default());
         let disks = topology.databases().into_iter().map(|database| {
             let disk = Disk::new(&registry.tables(&database), Epoch(Uuid::from_u128(1)), Arc::clone(&faults));
@@ -125,6 +140,7 @@ impl World {
         let (name, held) = (topology.name.clone(), BTreeSet::new());
         Self {
             name,
+            file: file.to_owned(),
             shop,
             clock,
             pg,
@@ -143,14 +159,16 @@ impl World {
         }
     }
 
-    /// What another world of this topology is made from.
-    pub(crate) fn topology_file(&self) -> &'static str {
-        if self.is_split() { SEVEN } else { MONOLITH }
+    /// Whether these domains have databases of their own: then what one says reaches the other through a log.
+    pub(crate) fn apart(&self, one: &'static str, other: &'static str) -> bool {
+        self.database(one) != self.database(other)
     }
 
-    /// Whether every domain has a database of its own.
-    pub(crate) fn is_split(&self) -> bool {
-        self.disks.len() > 1
+    /// `steps` as this topology plans them: those that it always plans besides, in its order.
+    pub(crate) fn planned(&self, steps: &[&str]) -> Vec<String> {
+        let Topology { order, always, .. } = &self.topology;
+        let planned = order.iter().filter(|step| always.contains(step) || steps.contains(&step.as_str()));
+        planned.map(ToString::to_string).collect()
     }
 
     /// The process is killed and started again over the same databases; what was in memory is gone.
