@@ -35,7 +35,7 @@ fn an_owner_that_cannot_be_asked_costs_only_the_orders_that_need_it() {
 
 #[test]
 fn owners_are_asked_as_often_for_many_orders_as_for_one() {
-    for mut world in World::both() {
+    for mut world in World::each() {
         let (users, mug) = (world.customers(40, 5_000), world.product(1_500, 100));
         let coupons: Vec<_> = users.iter().map(|user| world.coupon(*user, 500, 3_600)).collect();
         let buys: Vec<Buy> = users
