@@ -1,5 +1,6 @@
 //! Views rebuilt: from the orders as they stand, and from the log after that.
 
+use kernel::judge::{SagaStatus, StepState, StepStatus};
 use kernel::state::Write;
 use kernel::table::Json;
 use kernel::topology::Topology;
@@ -69,6 +70,9 @@ fn fill(orders: &dyn Reader, views: &mut dyn Store, topology: &Topology) -> anyh
 }
 
 fn view(order: &Order, topology: &Topology) -> anyhow::Result<OrderView> {
+    let waits_for = topology.listed_after.as_ref();
+    let done = |step: &StepState| Some(&step.name) == waits_for && step.status == StepStatus::Done;
+    let is_saved = waits_for.is_none() || order.steps.0.iter().any(done);
     let plan = Plan { card: None, ..order.plan()?.as_ref().clone() };
     Ok(OrderView {
         order_id: order.id,
@@ -84,5 +88,7 @@ fn view(order: &Order, topology: &Topology) -> anyhow::Result<OrderView> {
         updated_at: order.updated_at,
         settled_at: order.settled_at,
         fulfilled: order.fulfilled,
+        unlisted: (matches!(order.status, SagaStatus::Pending | SagaStatus::Failing) && !is_saved)
+            .then_some(true),
     })
 }

@@ -5,7 +5,11 @@ use std::path::Path;
 /// Name and file of each.
 pub const SHIPPED: &[(&str, &str)] = &[
     ("monolith", include_str!("../../../topologies/monolith.toml")),
+    ("orchestrated-calls", include_str!("../../../topologies/orchestrated-calls.toml")),
+    ("choreographed-parallel", include_str!("../../../topologies/choreographed-parallel.toml")),
+    ("validated-async", include_str!("../../../topologies/validated-async.toml")),
     ("seven-services", include_str!("../../../topologies/seven-services.toml")),
+    ("orchestrated-messages", include_str!("../../../topologies/orchestrated-messages.toml")),
 ];
 
 /// The text of the topology `name`: a shipped one, or a file.

@@ -83,6 +83,8 @@ pub struct Saga {
     pub reason: Option<Reason>,
     /// The planned steps, in the topology's order.
     pub steps: Vec<StepState>,
+    /// Its deadline has passed and the participants were asked what they did: with their answers, or without, it ends.
+    pub inquired: bool,
 }
 
 /// What the judge is told.
@@ -98,20 +100,28 @@ pub enum Signal<'a> {
     Cancel,
     /// It is time to ask the unanswered again.
     Resend,
+    /// What was found in the participants' own books: a poll, or the inquiry at the deadline. Steps that say nothing yet are
+    /// left out; that means "not yet", never "no".
+    Found(&'a [Said]),
     /// An operator lets a parked step be asked again.
     Unpark(&'a Step),
     /// An operator declares a step compensated.
     Resolve(&'a Step),
 }
 
-/// How the steps are set going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Coordination {
-    /// The order announces itself once; the topology's routes do the rest.
-    Announce,
-    /// The order asks for each step in turn.
-    Ask,
+/// What the judge itself must say because no step hears it from anyone else. It follows from a topology's routes
+/// ([`crate::topology::Topology::coordination`]): empty in a pure choreography, everything in a pure orchestration.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Coordination {
+    /// Steps that hear nobody, one by one or by the group that decides as one: each is asked for once every planned step before
+    /// it is done.
+    pub asked: Vec<Vec<Step>>,
+    /// Steps that do not hear `order.failing`: each is told to compensate by name.
+    pub undone_when_failing: Vec<Step>,
+    /// Steps that do not hear `order.cancelling`: likewise.
+    pub undone_when_cancelling: Vec<Step>,
+    /// At the deadline the participants are asked what they did before the order is given up.
+    pub inquires: bool,
 }
 
 /// How patient the judge is.
@@ -121,11 +131,17 @@ pub struct Patience {
     pub resend: Backoff,
     /// After how many asks a step becomes a dead letter.
     pub budget: u32,
+    /// How long the inquiry at the deadline may take.
+    pub inquiry: Duration,
 }
 
 impl Default for Patience {
     fn default() -> Self {
-        Self { resend: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(15) }, budget: 10 }
+        Self {
+            resend: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(15) },
+            budget: 10,
+            inquiry: Duration::from_secs(1),
+        }
     }
 }
 
@@ -138,6 +154,8 @@ pub enum Ruling {
     Ask(Step),
     /// Ask for a step's compensation; how often it was asked before.
     Undo(Step, u32),
+    /// Ask the participants' books what these steps did.
+    Inquire(Vec<Step>),
     /// Ask again after this long.
     WakeAfter(Duration),
     /// No more waking: it is settled, or waits for an operator.
@@ -174,21 +192,18 @@ pub enum NotCancellable {
 
 /// Decides what follows from `signal`. Changes `saga`, returns rulings in the order in which they take effect.
 #[must_use]
-pub fn judge(saga: &mut Saga, signal: &Signal<'_>, how: Coordination, patience: &Patience) -> Vec<Ruling> {
+pub fn judge(saga: &mut Saga, signal: &Signal<'_>, how: &Coordination, patience: &Patience) -> Vec<Ruling> {
     let mut rulings = Vec::new();
+    let court = Court { how, patience };
     match signal {
-        Signal::Start => start(saga, how, &mut rulings),
-        Signal::Heard(said) => heard(saga, said, how, patience, &mut rulings),
-        Signal::Deadline => match saga.status {
-            SagaStatus::Created => fail_unstarted(saga, Reason::TIMED_OUT, &mut rulings),
-            SagaStatus::Pending => fail(saga, Reason::TIMED_OUT, patience, &mut rulings),
-            SagaStatus::Failing | SagaStatus::Cancelling => resend(saga, patience, &mut rulings),
-            SagaStatus::Confirmed | SagaStatus::Failed | SagaStatus::Cancelled => rulings.push(Ruling::Sleep),
-        },
+        Signal::Start => court.start(saga, &mut rulings),
+        Signal::Heard(said) => court.heard(saga, said, &mut rulings),
+        Signal::Found(found) => court.found(saga, found, &mut rulings),
+        Signal::Deadline => court.deadline(saga, &mut rulings),
         Signal::Cancel => match saga.status {
             SagaStatus::Created => fail_unstarted(saga, Reason::CANCELLED_BY_CUSTOMER, &mut rulings),
-            SagaStatus::Pending => fail(saga, Reason::CANCELLED_BY_CUSTOMER, patience, &mut rulings),
-            SagaStatus::Confirmed => cancel(saga, patience, &mut rulings),
+            SagaStatus::Pending => court.fail(saga, Reason::CANCELLED_BY_CUSTOMER, &mut rulings),
+            SagaStatus::Confirmed => court.cancel(saga, &mut rulings),
             SagaStatus::Failing | SagaStatus::Failed | SagaStatus::Cancelling | SagaStatus::Cancelled => {}
         },
         Signal::Resend => resend(saga, patience, &mut rulings),
@@ -210,56 +225,142 @@ pub fn judge(saga: &mut Saga, signal: &Signal<'_>, how: Coordination, patience: 
     rulings
 }
 
-fn start(saga: &mut Saga, how: Coordination, rulings: &mut Vec<Ruling>) {
-    if saga.status != SagaStatus::Created {
-        return;
+/// The judge's standing orders.
+#[derive(Clone, Copy)]
+struct Court<'a> {
+    how: &'a Coordination,
+    patience: &'a Patience,
+}
+
+impl Court<'_> {
+    fn start(self, saga: &mut Saga, rulings: &mut Vec<Ruling>) {
+        if saga.status != SagaStatus::Created {
+            return;
+        }
+        saga.status = SagaStatus::Pending;
+        rulings.push(Ruling::Announce(Announcement::Placed));
+        self.ask_for_next(saga, &[], rulings);
     }
-    saga.status = SagaStatus::Pending;
-    rulings.push(Ruling::Announce(Announcement::Placed));
-    match (how, saga.steps.first()) {
-        (Coordination::Ask, Some(first)) => rulings.push(Ruling::Ask(first.name.clone())),
-        (Coordination::Announce, _) | (Coordination::Ask, None) => {}
+
+    fn heard(self, saga: &mut Saga, said: &Said, rulings: &mut Vec<Ruling>) {
+        // What has failed or was cancelled is at rest: it is told no news, not even of a step that closes once more.
+        if matches!(saga.status, SagaStatus::Failed | SagaStatus::Cancelled) {
+            return;
+        }
+        let Some(news) = note(saga, said) else { return };
+        match saga.status {
+            SagaStatus::Pending => match news {
+                News::Done { moved, .. } => self.confirm_or_go_on(saga, &moved, rulings),
+                News::Refused(reason) | News::Compensated(Some(reason)) => self.fail(saga, reason, rulings),
+                News::Compensated(None) => self.fail(saga, Reason::TIMED_OUT, rulings),
+                // Nothing is to be compensated by the judge's word yet; once it is, the step is parked already.
+                News::Stuck => {}
+            },
+            SagaStatus::Failing | SagaStatus::Cancelling => match news {
+                // A late success is given back: the compensation that was sent may have come before it.
+                News::Done { itself, .. } => rulings.extend(itself.map(|step| Ruling::Undo(step, 0))),
+                News::Refused(_) | News::Compensated(_) => end_if_compensated(saga, rulings),
+                News::Stuck => {
+                    if all_waiting_are_parked(saga) {
+                        rulings.push(Ruling::Sleep);
+                    }
+                }
+            },
+            SagaStatus::Confirmed => match news {
+                News::Done { .. } => {}
+                News::Refused(_) | News::Compensated(_) | News::Stuck => {
+                    rulings.push(Ruling::Alert(format!("{} after the order was confirmed", said.name())));
+                }
+            },
+            SagaStatus::Created | SagaStatus::Failed | SagaStatus::Cancelled => {}
+        }
+    }
+
+    /// What the books say counts as if it had been heard. Past the deadline it is also the last that is waited for.
+    fn found(self, saga: &mut Saga, found: &[Said], rulings: &mut Vec<Ruling>) {
+        for said in found {
+            self.heard(saga, said, rulings);
+        }
+        if saga.inquired && saga.status == SagaStatus::Pending {
+            self.fail(saga, Reason::TIMED_OUT, rulings);
+        }
+    }
+
+    fn deadline(self, saga: &mut Saga, rulings: &mut Vec<Ruling>) {
+        match saga.status {
+            SagaStatus::Created => fail_unstarted(saga, Reason::TIMED_OUT, rulings),
+            SagaStatus::Pending if self.how.inquires && !saga.inquired => {
+                saga.inquired = true;
+                let open = saga.steps.iter().filter(|state| state.status == StepStatus::Unknown);
+                rulings.push(Ruling::Inquire(open.map(|state| state.name.clone()).collect()));
+                rulings.push(Ruling::WakeAfter(self.patience.inquiry));
+            }
+            SagaStatus::Pending => self.fail(saga, Reason::TIMED_OUT, rulings),
+            SagaStatus::Failing | SagaStatus::Cancelling => resend(saga, self.patience, rulings),
+            SagaStatus::Confirmed | SagaStatus::Failed | SagaStatus::Cancelled => rulings.push(Ruling::Sleep),
+        }
+    }
+
+    fn confirm_or_go_on(self, saga: &mut Saga, moved: &[Step], rulings: &mut Vec<Ruling>) {
+        if saga.steps.iter().all(|state| state.status == StepStatus::Done) {
+            saga.status = SagaStatus::Confirmed;
+            // A later cancel asks every step.
+            saga.steps.iter_mut().for_each(|state| state.parked = false);
+            rulings.push(Ruling::Announce(Announcement::Confirmed));
+            rulings.push(Ruling::Sleep);
+            return;
+        }
+        self.ask_for_next(saga, moved, rulings);
+    }
+
+    /// Asks for each step that hears nobody and whose turn has come by what has just `moved` (at the start: by nothing). A
+    /// repeated answer moves nothing, so nothing is asked for twice.
+    fn ask_for_next(self, saga: &Saga, moved: &[Step], rulings: &mut Vec<Ruling>) {
+        for group in &self.how.asked {
+            let Some(at) = saga.steps.iter().position(|state| group.contains(&state.name)) else { continue };
+            let (before, first) = (&saga.steps[..at], &saga.steps[at]);
+            let its_turn = before.iter().all(|state| state.status == StepStatus::Done);
+            let just_now = match moved {
+                [] => before.is_empty(),
+                moved => before.iter().any(|state| moved.contains(&state.name)),
+            };
+            if its_turn && just_now && first.status == StepStatus::Unknown {
+                rulings.push(Ruling::Ask(first.name.clone()));
+            }
+        }
+    }
+
+    fn fail(self, saga: &mut Saga, reason: Reason, rulings: &mut Vec<Ruling>) {
+        saga.status = SagaStatus::Failing;
+        saga.reason = Some(reason);
+        rulings.push(Ruling::Announce(Announcement::Failing));
+        undo_by_name(saga, &self.how.undone_when_failing, rulings);
+        rulings.push(Ruling::WakeAfter(self.patience.resend.wait(0)));
+        end_if_compensated(saga, rulings);
+    }
+
+    fn cancel(self, saga: &mut Saga, rulings: &mut Vec<Ruling>) {
+        saga.status = SagaStatus::Cancelling;
+        rulings.push(Ruling::Announce(Announcement::Cancelling));
+        undo_by_name(saga, &self.how.undone_when_cancelling, rulings);
+        rulings.push(Ruling::WakeAfter(self.patience.resend.wait(0)));
     }
 }
 
-fn heard(saga: &mut Saga, said: &Said, how: Coordination, patience: &Patience, rulings: &mut Vec<Ruling>) {
-    // What has failed or was cancelled is at rest: it is told no news, not even of a step that closes once more.
-    if matches!(saga.status, SagaStatus::Failed | SagaStatus::Cancelled) {
-        return;
-    }
-    let Some(news) = note(saga, said) else { return };
-    match saga.status {
-        SagaStatus::Pending => match news {
-            News::Done(moved) => confirm_or_go_on(saga, moved.as_ref(), how, rulings),
-            News::Refused(reason) | News::Compensated(Some(reason)) => fail(saga, reason, patience, rulings),
-            News::Compensated(None) => fail(saga, Reason::TIMED_OUT, patience, rulings),
-            // Nothing is to be compensated by the judge's word yet; once it is, the step is parked already.
-            News::Stuck => {}
-        },
-        SagaStatus::Failing | SagaStatus::Cancelling => match news {
-            // A late success is given back: the compensation that was sent may have come before it.
-            News::Done(moved) => rulings.extend(moved.map(|step| Ruling::Undo(step, 0))),
-            News::Refused(_) | News::Compensated(_) => end_if_compensated(saga, rulings),
-            News::Stuck => {
-                if all_waiting_are_parked(saga) {
-                    rulings.push(Ruling::Sleep);
-                }
-            }
-        },
-        SagaStatus::Confirmed => match news {
-            News::Done(_) => {}
-            News::Refused(_) | News::Compensated(_) | News::Stuck => {
-                rulings.push(Ruling::Alert(format!("{} after the order was confirmed", said.name())));
-            }
-        },
-        SagaStatus::Created | SagaStatus::Failed | SagaStatus::Cancelled => {}
-    }
+/// Tells the waiting ones of `steps` to compensate: they do not hear the announcement.
+fn undo_by_name(saga: &Saga, steps: &[Step], rulings: &mut Vec<Ruling>) {
+    let told = saga.steps.iter().filter(|state| waits(state) && !state.parked && steps.contains(&state.name));
+    rulings.extend(told.map(|state| Ruling::Undo(state.name.clone(), 0)));
 }
 
 /// What a participant's words change in what the judge knows.
 enum News {
-    /// The step that has just become done; none if only what the message carries was news.
-    Done(Option<Step>),
+    /// Every step that has just become done, and the one that says so itself if it is among them: what a message carries was
+    /// told by others before.
+    Done {
+        moved: Vec<Step>,
+        itself: Option<Step>,
+    },
     Refused(Reason),
     Compensated(Option<Reason>),
     Stuck,
@@ -270,12 +371,11 @@ fn note(saga: &mut Saga, said: &Said) -> Option<News> {
     let confirmed = saga.status == SagaStatus::Confirmed;
     match said {
         Said::Done { step, prior } => {
-            let mut carried = false;
-            for earlier in prior {
-                carried |= advance(saga, earlier, StepStatus::Done, None);
-            }
-            let moved = advance(saga, step, StepStatus::Done, None);
-            (moved || carried).then(|| News::Done(moved.then(|| step.clone())))
+            let all = prior.iter().chain([step]);
+            let moved: Vec<Step> =
+                all.filter(|step| advance(saga, step, StepStatus::Done, None)).cloned().collect();
+            let itself = moved.contains(step).then(|| step.clone());
+            (!moved.is_empty()).then_some(News::Done { moved, itself })
         }
         Said::Refused { step, reason } => {
             let news = confirmed || advance(saga, step, StepStatus::Refused, Some(reason));
@@ -312,38 +412,6 @@ fn advance(saga: &mut Saga, step: &Step, to: StepStatus, reason: Option<&Reason>
         state.parked &= waits(state);
     }
     moves
-}
-
-fn confirm_or_go_on(saga: &mut Saga, moved: Option<&Step>, how: Coordination, rulings: &mut Vec<Ruling>) {
-    if saga.steps.iter().all(|state| state.status == StepStatus::Done) {
-        saga.status = SagaStatus::Confirmed;
-        // A later cancel asks every step.
-        saga.steps.iter_mut().for_each(|state| state.parked = false);
-        rulings.push(Ruling::Announce(Announcement::Confirmed));
-        rulings.push(Ruling::Sleep);
-        return;
-    }
-    // Ask for the next step only when its predecessor has just answered: a repeated answer must not ask twice ahead.
-    if let (Coordination::Ask, Some(moved)) = (how, moved) {
-        let next = saga.steps.iter().skip_while(|state| state.name != *moved).nth(1);
-        if let Some(next) = next.filter(|next| next.status == StepStatus::Unknown) {
-            rulings.push(Ruling::Ask(next.name.clone()));
-        }
-    }
-}
-
-fn fail(saga: &mut Saga, reason: Reason, patience: &Patience, rulings: &mut Vec<Ruling>) {
-    saga.status = SagaStatus::Failing;
-    saga.reason = Some(reason);
-    rulings.push(Ruling::Announce(Announcement::Failing));
-    rulings.push(Ruling::WakeAfter(patience.resend.wait(0)));
-    end_if_compensated(saga, rulings);
-}
-
-fn cancel(saga: &mut Saga, patience: &Patience, rulings: &mut Vec<Ruling>) {
-    saga.status = SagaStatus::Cancelling;
-    rulings.push(Ruling::Announce(Announcement::Cancelling));
-    rulings.push(Ruling::WakeAfter(patience.resend.wait(0)));
 }
 
 /// Nothing was planned, so nothing is to be compensated.

@@ -11,6 +11,7 @@ pub mod checks;
 pub mod domain;
 pub mod error;
 pub mod ids;
+pub mod inquiry;
 pub mod judge;
 pub mod ledger;
 pub mod money;

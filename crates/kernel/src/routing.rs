@@ -1,6 +1,5 @@
 //! Routing: a topology compiled to "who does what when this is said".
 
-use crate::judge::Coordination;
 use crate::names::{DomainName, Step};
 use crate::plan::Plan;
 use crate::said::Said;
@@ -57,6 +56,12 @@ impl Routing {
                 routing.runners.insert(step.clone(), domain.clone());
             }
         }
+        for group in topology.coordination().asked {
+            for step in &group {
+                let role = Role::Act(group.clone());
+                routing.add(&format!("{step}.asked"), Rule { role, planned: true, absent: Vec::new() });
+            }
+        }
         for route in &topology.routes {
             routing.add_actions(topology, &route.step, route.follower);
             for word in &route.compensates_on {
@@ -105,17 +110,16 @@ impl Routing {
             let role = Role::Act(members.clone());
             self.add(&word, Rule { role, planned: !follower, absent });
         }
-        if topology.coordination == Coordination::Ask && !follower {
-            let role = Role::Act(members);
-            self.add(&format!("{step}.asked"), Rule { role, planned: true, absent: Vec::new() });
-        }
     }
 
     fn add_judge(&mut self, topology: &Topology, step: &Step) {
         let judge = || Role::Hear(DomainName::of("order"));
-        let mut words = vec!["refused", "compensated", "stuck"];
+        let mut words = vec!["compensated", "stuck"];
         if topology.judged_on.contains(step) {
             words.push("done");
+        }
+        if topology.refusals_judged_on.contains(step) {
+            words.push("refused");
         }
         for word in words {
             self.add(&format!("{step}.{word}"), Rule { role: judge(), planned: true, absent: Vec::new() });

@@ -40,6 +40,19 @@ pub enum PaymentDelivery {
     Inline,
 }
 
+/// When participants are asked what they did, instead of being waited for. A shortcut: it only hastens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Inquiry {
+    /// Never: the deadline fails an unanswered order.
+    #[default]
+    Never,
+    /// At the deadline, before the order is given up.
+    Deadline,
+    /// Then, and whenever a client looks at an unsettled order.
+    Poll,
+}
+
 /// What is deployed together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Unit {
@@ -86,8 +99,10 @@ pub struct Topology {
     pub answer: Answer,
     /// Where quotes come from.
     pub quote: QuoteFrom,
-    /// How the steps are set going.
-    pub coordination: Coordination,
+    /// When participants are asked what they did.
+    pub inquiry: Inquiry,
+    /// The step after which an order stands in lists (a provisional save); from birth if none. A settled order always does.
+    pub listed_after: Option<Step>,
     /// When the data platform is told.
     pub payment_delivery: PaymentDelivery,
     /// The order in which planned steps stand in a plan.
@@ -98,6 +113,8 @@ pub struct Topology {
     pub groups: Vec<Vec<Step>>,
     /// Steps whose `done` the judge listens to; the others' arrive as what the last one carries.
     pub judged_on: Vec<Step>,
+    /// Steps whose refusal the judge listens to. A step whose refusal another gives back for first is judged by that one's word.
+    pub refusals_judged_on: Vec<Step>,
     /// What is deployed together.
     pub units: Vec<Unit>,
     /// What makes each step act and compensate.
@@ -141,7 +158,6 @@ struct File {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SagaTable {
-    coordination: Coordination,
     order: Vec<Spanned<String>>,
     #[serde(default)]
     always: Vec<Spanned<String>>,
@@ -149,6 +165,11 @@ struct SagaTable {
     groups: Vec<Vec<Spanned<String>>>,
     #[serde(default)]
     judged_on: Vec<Spanned<String>>,
+    #[serde(default)]
+    refusals_judged_on: Vec<Spanned<String>>,
+    #[serde(default)]
+    inquiry: Inquiry,
+    listed_after: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize)]
@@ -222,6 +243,29 @@ impl Topology {
     pub fn route(&self, step: &Step) -> Option<&StepRoute> {
         self.routes.iter().find(|route| route.step == *step)
     }
+
+    /// What the judge must say itself, because no route lets a step hear it from anyone.
+    #[must_use]
+    pub fn coordination(&self) -> Coordination {
+        let planned = || self.order.iter().filter_map(|step| self.route(step));
+        let deaf_to = |word: &str| -> Vec<Step> {
+            let deaf = planned().filter(|route| !route.compensates_on.iter().any(|heard| heard == word));
+            deaf.map(|route| route.step.clone()).collect()
+        };
+        let mut asked: Vec<Vec<Step>> = Vec::new();
+        for route in planned().filter(|route| route.acts_on.is_empty()) {
+            if !asked.iter().any(|group| group.contains(&route.step)) {
+                let group = self.groups.iter().find(|group| group.contains(&route.step));
+                asked.push(group.cloned().unwrap_or_else(|| vec![route.step.clone()]));
+            }
+        }
+        Coordination {
+            asked,
+            undone_when_failing: deaf_to("order.failing"),
+            undone_when_cancelling: deaf_to("order.cancelling"),
+            inquires: self.inquiry != Inquiry::Never,
+        }
+    }
 }
 
 struct Checker<'a> {
@@ -243,23 +287,35 @@ impl Checker<'_> {
         let groups: Vec<Vec<Step>> = saga.groups.iter().map(|g| self.steps(g)).collect::<Result<_, _>>()?;
         self.check_groups(&units, &order)?;
         let always = self.planned_steps(&saga.always, &order, "always planned")?;
-        let judged_on = match saga.judged_on.as_slice() {
-            [] => order.clone(),
-            listed => self.planned_steps(listed, &order, "judged")?,
+        let judged = |listed: &[Spanned<String>]| match listed {
+            [] => Ok(order.clone()),
+            listed => self.planned_steps(listed, &order, "judged"),
         };
-        self.check_starts(&routes, saga.coordination)?;
+        let (judged_on, refusals_judged_on) = (judged(&saga.judged_on)?, judged(&saga.refusals_judged_on)?);
+        let listed_after = match &saga.listed_after {
+            Some(step) => {
+                self.planned_steps(std::slice::from_ref(step), &order, "what lists wait for")?.pop()
+            }
+            None => None,
+        };
+        self.check_starts(&routes)?;
+        self.check_groups_act_as_one(&routes)?;
+        self.check_follows(&routes, &always)?;
+        self.check_refusals(&routes, &order, &always, &refusals_judged_on)?;
         self.check_cycles(&routes)?;
         Ok(Topology {
             name: self.file.name.get_ref().clone(),
             summary: self.file.summary.clone(),
             answer: self.file.answer,
             quote: self.file.quote,
-            coordination: saga.coordination,
+            inquiry: saga.inquiry,
+            listed_after,
             payment_delivery: self.file.payment_delivery,
             order,
             always,
             groups,
             judged_on,
+            refusals_judged_on,
             units,
             routes,
         })
@@ -418,19 +474,75 @@ impl Checker<'_> {
         Ok(())
     }
 
-    /// In a choreography somebody must hear the order, and every step must hear somebody.
-    fn check_starts(&self, routes: &[StepRoute], how: Coordination) -> Result<(), TopologyError> {
-        let deaf =
-            routes.iter().find(|r| r.acts_on.is_empty() && (how == Coordination::Announce || r.follower));
-        match deaf {
+    /// Where the file speaks of `step`'s route.
+    fn at_route(&self, step: &Step) -> &Spanned<String> {
+        let mut names = self.file.step.keys().chain(self.file.follower.keys());
+        names.find(|name| name.get_ref() == step.as_str()).unwrap_or(&self.file.name)
+    }
+
+    /// A planned step that hears nobody is asked by the judge; a follower is asked by nobody.
+    fn check_starts(&self, routes: &[StepRoute]) -> Result<(), TopologyError> {
+        match routes.iter().find(|route| route.follower && route.acts_on.is_empty()) {
             Some(route) => {
-                let name = self.file.step.keys().chain(self.file.follower.keys());
-                let at =
-                    name.into_iter().find(|n| n.get_ref() == route.step.as_str()).unwrap_or(&self.file.name);
-                self.error(at, format!("step `{}` acts on nothing", route.step))
+                self.error(self.at_route(&route.step), format!("step `{}` acts on nothing", route.step))
             }
             None => Ok(()),
         }
+    }
+
+    /// A chain skips a step that the order lacks by what that one waits for: a step that waits for the judge has nothing of the
+    /// kind, so one that another follows must be in every plan.
+    fn check_follows(&self, routes: &[StepRoute], always: &[Step]) -> Result<(), TopologyError> {
+        let asked = |step: &str| routes.iter().any(|r| r.step.as_str() == step && r.acts_on.is_empty());
+        for route in routes {
+            for before in route.acts_on.iter().filter_map(|word| word.strip_suffix(".done")) {
+                if asked(before) && !always.contains(&Step::new(before)) {
+                    let complaint = format!(
+                        "step `{}` follows `{before}`, which hears nobody and may be absent from a plan: list it in saga.always",
+                        route.step
+                    );
+                    return self.error(self.at_route(&route.step), complaint);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Steps that decide as one are set going by one word.
+    fn check_groups_act_as_one(&self, routes: &[StepRoute]) -> Result<(), TopologyError> {
+        for group in &self.file.saga.get_ref().groups {
+            let asked = |spanned: &&Spanned<String>| {
+                let route = routes.iter().find(|route| route.step.as_str() == spanned.get_ref());
+                route.is_some_and(|route| route.acts_on.is_empty())
+            };
+            let deaf = group.iter().filter(asked).count();
+            if let Some(one) = group.iter().find(asked).filter(|_| deaf < group.len()) {
+                let complaint = format!("step `{}` hears nobody, but others of its group do", one.get_ref());
+                return self.error(one, complaint);
+            }
+        }
+        Ok(())
+    }
+
+    /// A refusal that the judge does not listen to must make a step compensate that is always there to tell it.
+    fn check_refusals(
+        &self,
+        routes: &[StepRoute],
+        order: &[Step],
+        always: &[Step],
+        judged: &[Step],
+    ) -> Result<(), TopologyError> {
+        for step in order.iter().filter(|step| !judged.contains(step)) {
+            let word = format!("{step}.refused");
+            let told = |r: &StepRoute| r.compensates_on.contains(&word) && always.contains(&r.step);
+            if !routes.iter().any(told) {
+                let complaint = format!(
+                    "the judge is not told that `{step}` refuses: list it in saga.refusals_judged_on, or let a step of saga.always compensate on it"
+                );
+                return self.error(self.at_route(step), complaint);
+            }
+        }
+        Ok(())
     }
 
     fn check_cycles(&self, routes: &[StepRoute]) -> Result<(), TopologyError> {

@@ -1,6 +1,6 @@
 //! Birth and payment of an order: one transaction commits order, plan, idempotency key and deadline before anyone is told.
 
-use crate::domain::{NAME, OrderPolicy};
+use crate::domain::{NAME, Setting};
 use crate::judging;
 use crate::quote::Quoted;
 use crate::tables::{Order, OrderKey, OrderLine};
@@ -9,7 +9,6 @@ use kernel::ids::{OrderId, PaymentId, SagaId, UserId};
 use kernel::judge::{SagaStatus, Signal, StepState, StepStatus};
 use kernel::table::Json;
 use kernel::{Command, Cx, DecideError, Doc, DomainName, Plan, Reason, Said, Step, Timestamp, WorkingSet};
-use smol_str::SmolStr;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -70,12 +69,6 @@ impl Command for PlaceOrder {
 impl Command for PayOrder {
     type Reply = Result<Born, Refused>;
     const DOMAIN: DomainName = NAME;
-}
-
-/// What is the same for every order of a deployment.
-pub(crate) struct Setting<'a> {
-    pub(crate) policy: &'a OrderPolicy,
-    pub(crate) topology: &'a SmolStr,
 }
 
 pub(crate) fn place(
@@ -175,7 +168,7 @@ fn newborn(setting: &Setting<'_>, id: OrderId, plan: &Arc<Plan>, cx: &Cx<'_>) ->
         user_coupon_id: plan.coupon.map(|coupon| coupon.user_coupon_id),
         payment_id: None,
         trace: cx.trace,
-        topology: setting.topology.clone(),
+        topology: setting.wiring.topology.clone(),
         plan: Doc::new(Arc::clone(plan)),
         steps: Json(Vec::new()),
         fulfilled: false,
@@ -184,6 +177,7 @@ fn newborn(setting: &Setting<'_>, id: OrderId, plan: &Arc<Plan>, cx: &Cx<'_>) ->
         settled_at: None,
         confirmed_at: None,
         wake_at: None,
+        inquired_at: None,
     }
 }
 
@@ -212,7 +206,7 @@ fn start(
     order.payment_id = Some(plan.payment).filter(|payment| payment.0 != Uuid::nil());
     order.steps = Json(plan.steps.iter().map(unknown).collect());
     order.wake_at = Some(cx.now.after(setting.policy.deadline));
-    judging::rule(setting.policy, order, plan, &Signal::Start, state, cx)
+    judging::rule(setting, order, plan, &Signal::Start, state, cx)
 }
 
 fn unknown(step: &Step) -> StepState {

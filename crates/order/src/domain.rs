@@ -1,14 +1,16 @@
 //! The order domain's door: what it is asked, and which rows it reads for that.
 
-use crate::birth::{self, PayOrder, PlaceOrder, Setting};
+use crate::birth::{self, PayOrder, PlaceOrder};
 use crate::judging::{self, letter_id};
 use crate::tables::{Order as OrderRow, OrderKey, OrderLine};
 use kernel::error::Refused;
 use kernel::ids::{OrderId, UserId};
+use kernel::inquiry::Inquired;
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::judge::{Coordination, Patience, SagaStatus, Signal};
+use kernel::topology::Topology;
 use kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Row, SagaBook, Said, Table,
+    Command, Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Row, SagaBook, Said, Step, Table,
     WorkingSet,
 };
 use smol_str::SmolStr;
@@ -30,8 +32,27 @@ pub struct OrderPolicy {
     pub cancel_window: Duration,
     /// How often compensation is asked for again.
     pub patience: Patience,
-    /// How the topology sets steps going.
+}
+
+/// What a topology says about its orders.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Wiring {
+    /// Its name, shown on each order.
+    pub topology: SmolStr,
+    /// What the judge must say itself.
     pub coordination: Coordination,
+    /// The step after which an order stands in lists, if they wait for one.
+    pub listed_after: Option<Step>,
+}
+
+impl From<&Topology> for Wiring {
+    fn from(topology: &Topology) -> Self {
+        Self {
+            topology: SmolStr::new(&topology.name),
+            coordination: topology.coordination(),
+            listed_after: topology.listed_after.clone(),
+        }
+    }
 }
 
 impl Default for OrderPolicy {
@@ -41,7 +62,6 @@ impl Default for OrderPolicy {
             created_expiry: Duration::from_secs(30 * 60),
             cancel_window: Duration::from_secs(7 * 24 * 3_600),
             patience: Patience::default(),
-            coordination: Coordination::Announce,
         }
     }
 }
@@ -80,18 +100,24 @@ impl Command for FulfilOrder {
 /// The order domain.
 pub struct Order {
     policy: OrderPolicy,
-    topology: SmolStr,
+    wiring: Wiring,
+}
+
+/// What an order's decisions depend on besides rows and messages.
+pub(crate) struct Setting<'a> {
+    pub(crate) policy: &'a OrderPolicy,
+    pub(crate) wiring: &'a Wiring,
 }
 
 impl Order {
-    /// Orders of a deployment that runs `topology`.
+    /// Orders as patient as `policy`, of a topology that says `wiring` about them.
     #[must_use]
-    pub fn new(policy: OrderPolicy, topology: &str) -> Self {
-        Self { policy, topology: SmolStr::new(topology) }
+    pub fn new(policy: OrderPolicy, wiring: Wiring) -> Self {
+        Self { policy, wiring }
     }
 
     fn setting(&self) -> Setting<'_> {
-        Setting { policy: &self.policy, topology: &self.topology }
+        Setting { policy: &self.policy, wiring: &self.wiring }
     }
 
     fn signal(
@@ -103,7 +129,7 @@ impl Order {
     ) -> Result<(), DecideError> {
         let plan = order.plan()?;
         cx.trace = order.trace;
-        judging::rule(&self.policy, &mut order, &plan, signal, state, cx)?;
+        judging::rule(&self.setting(), &mut order, &plan, signal, state, cx)?;
         state.put(&order);
         Ok(())
     }
@@ -126,6 +152,12 @@ impl Order {
         } else if let Some(command) = command.downcast_ref::<FulfilOrder>() {
             let reply = fulfil(command, state, cx)?;
             cx.reply(reply);
+        } else if let Some(command) = command.downcast_ref::<Inquired>() {
+            // Whoever asks about an order that is not there is answered all the same: there is nothing to tell.
+            if let Some(order) = state.get((OrderId(command.saga.0),))? {
+                self.signal(order, &Signal::Found(&command.found), state, cx)?;
+            }
+            cx.reply(());
         } else {
             return Err(unknown_command());
         }
@@ -225,16 +257,16 @@ impl Domain for Order {
                     keys.want::<OrderRow>((command.order,));
                 } else if let Some(command) = command.downcast_ref::<FulfilOrder>() {
                     keys.want::<OrderRow>((command.order,));
+                } else if let Some(command) = command.downcast_ref::<Inquired>() {
+                    keys.want::<OrderRow>((OrderId(command.saga.0),));
+                    command.found.iter().for_each(|said| want_letter(OrderId(command.saga.0), said, keys));
                 } else {
                     return Err(unknown_command());
                 }
             }
             Input::Heard(heard) => {
                 keys.want::<OrderRow>((heard.key,));
-                // Only what ends a step can close its letter.
-                if let Said::Compensated { step, .. } | Said::Refused { step, .. } = heard.said {
-                    keys.want::<DeadLetter>((letter_id(OrderId(heard.key), step),));
-                }
+                want_letter(OrderId(heard.key), heard.said, keys);
             }
             Input::Due { key, .. } => keys.want_row(OrderRow::TABLE, (*key).clone()),
             Input::Redriven(letter) | Input::Resolved(letter) => {
@@ -256,7 +288,7 @@ impl Domain for Order {
                 let mut order: OrderRow = state.need((heard.key,))?;
                 // The message carries the plan: the stored one need not be read.
                 let plan = heard.need_plan()?;
-                judging::rule(&self.policy, &mut order, plan, &Signal::Heard(heard.said), state, cx)?;
+                judging::rule(&self.setting(), &mut order, plan, &Signal::Heard(heard.said), state, cx)?;
                 state.put(&order);
                 Ok(())
             }
@@ -271,6 +303,13 @@ impl Domain for Order {
             Input::Redriven(letter) => self.letter(letter, true, state, cx),
             Input::Resolved(letter) => self.letter(letter, false, state, cx),
         }
+    }
+}
+
+/// Only what ends a step can close its letter.
+fn want_letter(order: OrderId, said: &Said, keys: &mut Keys) {
+    if let Said::Compensated { step, .. } | Said::Refused { step, .. } = said {
+        keys.want::<DeadLetter>((letter_id(order, step),));
     }
 }
 

@@ -1,19 +1,23 @@
 //! The judge applied to an order's row: rulings become words, times and dead letters.
 
-use crate::domain::{NAME, OrderPolicy};
+use crate::domain::{NAME, OrderPolicy, Setting};
 use crate::tables::{FAR, Order};
 use kernel::ids::{LetterId, OrderId, SagaId};
+use kernel::inquiry::Inquire;
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
-use kernel::judge::{Announcement, Ruling, SagaStatus, Signal, judge};
+use kernel::judge::{Announcement, Ruling, Saga, SagaStatus, Signal, StepStatus, judge};
 use kernel::table::Json;
 use kernel::{Cx, DecideError, Plan, Reason, Said, Step, WorkingSet};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use uuid::Uuid;
 
+/// The step that lists wait for is done: the order's provisional save.
+const SAVED: &str = "order.saved";
+
 /// Lets the judge decide what follows from `signal`, and applies it to `order`; the caller writes the row.
 pub(crate) fn rule(
-    policy: &OrderPolicy,
+    setting: &Setting<'_>,
     order: &mut Order,
     plan: &Arc<Plan>,
     signal: &Signal<'_>,
@@ -25,13 +29,20 @@ pub(crate) fn rule(
     let compensates = matches!(saga.status, SagaStatus::Failing | SagaStatus::Cancelling);
     let parked = saga.steps.iter().filter(|step| compensates && step.parked);
     let parked: Vec<Step> = parked.map(|step| step.name.clone()).collect();
-    let rulings = judge(&mut saga, signal, policy.coordination, &policy.patience);
+    let was_saved = is_saved(setting, &saga);
+    let rulings = judge(&mut saga, signal, &setting.wiring.coordination, &setting.policy.patience);
     for step in saga.steps.iter().filter(|step| !step.parked && parked.contains(&step.name)) {
         close_letter(order.id, &step.name, state, cx)?;
     }
     // A repeated word is no change.
     if saga != order.saga() {
         order.updated_at = cx.now;
+    }
+    if saga.inquired {
+        order.inquired_at.get_or_insert(cx.now);
+    }
+    if !was_saved && is_saved(setting, &saga) {
+        cx.say(NAME, plan, Said::Fact { kind: SAVED.into(), body: serde_json::Value::Null });
     }
     order.status = saga.status;
     order.reason = saga.reason;
@@ -42,15 +53,22 @@ pub(crate) fn rule(
                 let said = announce(order, announcement, cx)?;
                 cx.say(NAME, plan, said);
             }
+            Ruling::Inquire(steps) => cx.call(NAME, Inquire { saga: order.id.into(), steps }),
             Ruling::Ask(step) => cx.say(NAME, plan, Said::Asked { step }),
             Ruling::Undo(step, attempt) => cx.say(NAME, plan, Said::UndoAsked { step, attempt }),
             Ruling::WakeAfter(wait) => order.wake_at = Some(cx.now.after(wait)),
             Ruling::Sleep => order.wake_at = (!order.status.is_settled()).then_some(FAR),
-            Ruling::Park(step) => park(policy, order, step, state, cx),
+            Ruling::Park(step) => park(setting.policy, order, step, state, cx),
             Ruling::Alert(detail) => cx.alert("late_refusal", Some(SagaId::from(order.id)), detail),
         }
     }
     Ok(())
+}
+
+/// Whether the step that lists wait for is done; where they wait for none there is nothing to tell.
+fn is_saved(setting: &Setting<'_>, saga: &Saga) -> bool {
+    let waits_for = setting.wiring.listed_after.as_ref();
+    saga.steps.iter().any(|state| Some(&state.name) == waits_for && state.status == StepStatus::Done)
 }
 
 /// The words of an announcement, and what it means for the row.

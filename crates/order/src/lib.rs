@@ -9,5 +9,5 @@ pub mod quote;
 pub mod tables;
 
 pub use birth::{Born, KeyHash, PayOrder, PlaceOrder, Quote};
-pub use domain::{CancelOrder, FulfilOrder, NAME, Order as OrderDomain, OrderPolicy};
+pub use domain::{CancelOrder, FulfilOrder, NAME, Order as OrderDomain, OrderPolicy, Wiring};
 pub use tables::{Order, OrderKey, OrderLine};

@@ -50,6 +50,8 @@ record! {
         pub confirmed_at: Option<Timestamp>,
         /// When the judge looks again: deadline, expiry or the next request for compensation. Never NULL while unsettled.
         pub wake_at: Option<Timestamp>,
+        /// When the participants were asked what they did because its deadline had passed.
+        pub inquired_at: Option<Timestamp>,
     }
     index "orders_by_wake" (wake_at);
 }
@@ -91,7 +93,12 @@ impl Order {
     /// The saga as the judge sees it.
     #[must_use]
     pub fn saga(&self) -> Saga {
-        Saga { status: self.status, reason: self.reason.clone(), steps: self.steps.0.clone() }
+        Saga {
+            status: self.status,
+            reason: self.reason.clone(),
+            steps: self.steps.0.clone(),
+            inquired: self.inquired_at.is_some(),
+        }
     }
 
     /// The plan.

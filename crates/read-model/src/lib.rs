@@ -22,20 +22,23 @@ pub const NAME: DomainName = DomainName::of("read-model");
 pub struct ReadModel {
     /// The topology that orders are carried out by, shown on each of them.
     topology: SmolStr,
+    /// Whether a placed order stands in lists only once it is saved or settled.
+    lists_wait: bool,
 }
 
 impl ReadModel {
-    /// A read model of the orders of `topology`.
+    /// A read model of the orders of `topology`; with `lists_wait`, a placed order stands in lists only once `order.saved` is heard
+    /// or it is settled.
     #[must_use]
-    pub fn new(topology: impl Into<SmolStr>) -> Self {
-        Self { topology: topology.into() }
+    pub fn new(topology: impl Into<SmolStr>, lists_wait: bool) -> Self {
+        Self { topology: topology.into(), lists_wait }
     }
 
     fn hear(&self, heard: &Heard<'_>, state: &mut WorkingSet, cx: &Cx<'_>) -> Result<(), DecideError> {
         let news = News::of(heard.said)?;
         let known: Option<OrderView> = state.get((OrderId(heard.key),))?;
         let view = match known {
-            None => view::first(heard, &news, cx.trace, self.topology.clone())?,
+            None => view::first(heard, &news, cx.trace, self.topology.clone(), self.lists_wait)?,
             Some(view) => match view::next(view, heard, &news)? {
                 Some(view) => view,
                 None => return Ok(()),
@@ -59,6 +62,7 @@ impl Domain for ReadModel {
         &[
             "order.created",
             "order.placed",
+            "order.saved",
             "order.confirmed",
             "order.failing",
             "order.failed",

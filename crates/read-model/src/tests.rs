@@ -44,6 +44,7 @@ fn states(stock: StepStatus, payment: StepStatus) -> Vec<StepState> {
 
 /// The words of the order, each said a millisecond after the one before.
 struct Shelf {
+    lists_wait: bool,
     row: Option<Box<[kernel::Value]>>,
     order: Uuid,
     clock: i64,
@@ -51,7 +52,7 @@ struct Shelf {
 
 impl Shelf {
     fn new() -> Self {
-        Self { row: None, order: planned().saga.0, clock: MADE_AT }
+        Self { lists_wait: false, row: None, order: planned().saga.0, clock: MADE_AT }
     }
 
     fn hear(&mut self, said: &Said, plan: Option<&Arc<Plan>>) -> Result<(), DecideError> {
@@ -61,7 +62,7 @@ impl Shelf {
 
     fn hear_at(&mut self, at: i64, said: &Said, plan: Option<&Arc<Plan>>) -> Result<(), DecideError> {
         let by = DomainName::of("order");
-        let domain = ReadModel::new("seven-services");
+        let domain = ReadModel::new("seven-services", self.lists_wait);
         let input = Input::Heard(Heard { key: self.order, at: Timestamp(at), by: &by, said, plan });
         let (mut keys, mut state) = (Keys::default(), WorkingSet::default());
         domain.keys(&input, &mut keys)?;
@@ -238,4 +239,24 @@ proptest! {
         }
         prop_assert_eq!(twice.view(), once.view());
     }
+}
+
+#[test]
+fn where_lists_wait_an_order_stands_in_them_once_it_is_saved_or_settled() {
+    let unlisted_after = |lists_wait: bool, words: &[Said]| {
+        let mut shelf = Shelf { lists_wait, ..Shelf::new() };
+        for said in words {
+            shelf.hear(said, Some(&planned())).unwrap();
+        }
+        shelf.view().unwrap().unlisted
+    };
+    let saved = || Said::Fact { kind: "order.saved".into(), body: serde_json::Value::Null };
+    assert_eq!(unlisted_after(false, &[Said::Placed]), None);
+    assert_eq!(unlisted_after(true, &[Said::Placed]), Some(true));
+    assert_eq!(unlisted_after(true, &[Said::Placed, failing()]), Some(true));
+    assert_eq!(unlisted_after(true, &[Said::Placed, saved()]), None);
+    assert_eq!(unlisted_after(true, &[Said::Placed, confirmed()]), None);
+    assert_eq!(unlisted_after(true, &[Said::Placed, failing(), failed()]), None);
+    // It stood there already, waiting to be paid.
+    assert_eq!(unlisted_after(true, &[Said::Created, Said::Placed]), None);
 }

@@ -35,6 +35,8 @@ record! {
         pub settled_at: Option<Timestamp>,
         /// Whether it has been sent out.
         pub fulfilled: bool,
+        /// True while it is not yet to stand in its customer's list.
+        pub unlisted: Option<bool>,
     }
     index "order_views_by_user" (user_id, order_id);
     index "order_views_by_status" (status, order_id);
@@ -56,6 +58,8 @@ pub(crate) enum News<'a> {
     },
     /// It has been sent out.
     Fulfilled,
+    /// It has its place in lists.
+    Saved,
 }
 
 /// What a word says of the steps.
@@ -101,6 +105,7 @@ impl<'a> News<'a> {
             Said::Cancelling => stands(SagaStatus::Cancelling, Steps::AsBefore),
             Said::Cancelled { steps, .. } => stands(SagaStatus::Cancelled, Steps::Listed(steps)),
             Said::Fact { kind, .. } if kind == "order.fulfilled" => Self::Fulfilled,
+            Said::Fact { kind, .. } if kind == "order.saved" => Self::Saved,
             Said::Asked { .. }
             | Said::UndoAsked { .. }
             | Said::Done { .. }
@@ -124,6 +129,7 @@ pub(crate) fn first(
     news: &News<'_>,
     trace: Trace,
     topology: SmolStr,
+    lists_wait: bool,
 ) -> Result<OrderView, DecideError> {
     let plan = heard.need_plan()?;
     // An order's id may be a moment younger than the batch that made it, which is when the order itself says that it was made.
@@ -142,6 +148,7 @@ pub(crate) fn first(
         updated_at: heard.at,
         settled_at: None,
         fulfilled: false,
+        unlisted: (lists_wait && matches!(heard.said, Said::Placed)).then_some(true),
     };
     Ok(moved(blank, heard, news))
 }
@@ -158,13 +165,16 @@ pub(crate) fn next(
     let is_new = match news {
         News::Stands { status, .. } => goes_on(view.status, *status)?,
         News::Fulfilled => !view.fulfilled,
+        News::Saved => view.unlisted.is_some(),
     };
     Ok(is_new.then(|| moved(view, heard, news)))
 }
 
 fn moved(view: OrderView, heard: &Heard<'_>, news: &News<'_>) -> OrderView {
-    let News::Stands { status, reason, steps, settled_at } = news else {
-        return OrderView { fulfilled: true, updated_at: heard.at, ..view };
+    let (status, reason, steps, settled_at) = match news {
+        News::Stands { status, reason, steps, settled_at } => (status, reason, steps, settled_at),
+        News::Fulfilled => return OrderView { fulfilled: true, updated_at: heard.at, ..view },
+        News::Saved => return OrderView { unlisted: None, ..view },
     };
     let plan = heard.plan.map_or_else(|| Arc::clone(&view.plan.0), without_card);
     let steps = match steps {
@@ -181,6 +191,7 @@ fn moved(view: OrderView, heard: &Heard<'_>, news: &News<'_>) -> OrderView {
         steps: Json(steps),
         updated_at: heard.at,
         settled_at: status.is_settled().then(|| settled_at.unwrap_or(heard.at)),
+        unlisted: view.unlisted.filter(|_| !status.is_settled()),
         ..view
     }
 }

@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod clock_guard;
 pub mod door;
+pub mod inquiry;
 pub mod message;
 pub mod ports;
 pub mod progress;

@@ -1,6 +1,7 @@
 //! All databases of one process together: who holds which domain, and how to reach it.
 
 use crate::door::{CommandError, Door};
+use crate::inquiry::Inquirer;
 use crate::ports::clock::Clock;
 use crate::ports::outside::Outside;
 use crate::ports::store::{Reader, Store, StoreError};
@@ -12,8 +13,9 @@ use crate::watch::Watch;
 use crate::worker::{Worker, WorkerConfig, WorkerParts};
 use kernel::domain::Alert;
 use kernel::ids::Ids;
+use kernel::routing::Routing;
 use kernel::topology::{Database, Topology};
-use kernel::{Command, DomainName, Trace};
+use kernel::{Command, DomainName, Step, Trace};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,9 +56,11 @@ pub struct SystemParts {
 /// A running (or steppable) system.
 pub struct System {
     topology: Topology,
+    routing: Arc<Routing>,
     databases: Vec<Handle>,
     homes: BTreeMap<DomainName, usize>,
     watch: Arc<Watch>,
+    inquirer: Arc<Inquirer>,
     signals: Arc<Signals>,
     clock: Arc<dyn Clock>,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -100,6 +104,10 @@ impl SystemParts {
         for (at, handle) in handles.iter().enumerate() {
             homes.extend(handle.database.domains.iter().map(|domain| (domain.clone(), at)));
         }
+        let inquirer = Arc::new(inquirer(&self.registry, &handles, &homes));
+        self.outside
+            .entry(DomainName::of("order"))
+            .or_insert_with(|| Arc::clone(&inquirer) as Arc<dyn Outside>);
         let mut workers = Vec::new();
         for (handle, store) in handles.iter().zip(stores) {
             let domains = self.registry.of(&handle.database);
@@ -129,7 +137,17 @@ impl SystemParts {
         let (topology, clock) = (self.topology, self.clock);
         let threads = Mutex::default();
         Ok((
-            Arc::new(System { topology, databases: handles, homes, watch, signals, clock, threads }),
+            Arc::new(System {
+                topology,
+                routing,
+                databases: handles,
+                homes,
+                watch,
+                inquirer,
+                signals,
+                clock,
+                threads,
+            }),
             workers,
         ))
     }
@@ -171,6 +189,12 @@ impl System {
     #[must_use]
     pub fn databases(&self) -> &[Handle] {
         &self.databases
+    }
+
+    /// The domain that runs `step`.
+    #[must_use]
+    pub fn runner(&self, step: &Step) -> Option<&DomainName> {
+        self.routing.runner(step)
     }
 
     /// The database that holds `domain`.
@@ -220,6 +244,12 @@ impl System {
         &self.watch
     }
 
+    /// The participants' books.
+    #[must_use]
+    pub fn inquirer(&self) -> &Arc<Inquirer> {
+        &self.inquirer
+    }
+
     /// Counts and alerts.
     #[must_use]
     pub fn signals(&self) -> &Arc<Signals> {
@@ -231,6 +261,18 @@ impl System {
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
+}
+
+/// The books of every step that runs in one of `handles`.
+fn inquirer(registry: &Registry, handles: &[Handle], homes: &BTreeMap<DomainName, usize>) -> Inquirer {
+    let mut inquirer = Inquirer::default();
+    for domain in registry.iter() {
+        let Some(handle) = homes.get(&domain.name()).map(|at| &handles[*at]) else { continue };
+        for participant in domain.participants() {
+            inquirer.add(participant.step(), &handle.database.name, Arc::clone(&handle.reader));
+        }
+    }
+    inquirer
 }
 
 fn elsewhere(domain: &DomainName) -> CommandError {

@@ -3,8 +3,9 @@
 use data_platform::{DataPlatform, DeliveryPolicy};
 use kernel::topology::{Topology, TopologyError};
 use kernel::{Currency, Domain, Plan, Step};
-use order::OrderPolicy;
+use order::{OrderPolicy, Wiring};
 use payment::{Payment, PaymentPolicy};
+use read_model::ReadModel;
 use runtime::Registry;
 
 /// How the built-in domains are set.
@@ -71,25 +72,26 @@ impl Domains {
     /// The file's first fault, with its line.
     pub fn place(&self, file: &str) -> Result<(Topology, Registry), TopologyError> {
         // A topology is checked against the domains' names and steps, which no setting changes.
-        let known = self.registry("", kernel::judge::Coordination::Announce).known();
+        let known = self.registry(Wiring::default()).known();
         let topology = Topology::parse(file, &known)?;
-        let registry = self.registry(&topology.name, topology.coordination);
+        let registry = self.registry(Wiring::from(&topology));
         Ok((topology, registry))
     }
 
     /// Every domain, one line each.
-    fn registry(&self, topology: &str, coordination: kernel::judge::Coordination) -> Registry {
+    fn registry(&self, wiring: Wiring) -> Registry {
         let policies = self.policies.clone();
+        let views = ReadModel::new(wiring.topology.clone(), wiring.listed_after.is_some());
         let registry = Registry::default()
             .with(user::Users)
             .with(product::Products)
             .with(point::Point)
             .with(coupon::Coupons)
-            .with(order::OrderDomain::new(OrderPolicy { coordination, ..policies.order }, topology))
+            .with(order::OrderDomain::new(policies.order, wiring))
             .with(Payment::new(policies.payment))
             .with(ranking::Ranking::default())
             .with(DataPlatform::new(policies.delivery))
-            .with(read_model::ReadModel::new(topology));
+            .with(views);
         self.added.iter().cloned().fold(registry, Registry::with_shared)
     }
 }

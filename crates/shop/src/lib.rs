@@ -5,6 +5,7 @@
 
 pub mod domains;
 pub mod facts;
+mod poll;
 pub mod quoter;
 mod settle;
 mod shop;

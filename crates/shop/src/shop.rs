@@ -2,6 +2,7 @@
 
 use crate::domains::{Domains, steps_of};
 use crate::facts::{Catalogue, LocalFacts, load, read};
+use crate::poll::Polls;
 use crate::quoter::{Ask, Quoter, QuoterParts};
 use kernel::error::Refused;
 use kernel::ids::OrderId;
@@ -40,6 +41,7 @@ pub struct Shop {
     quoter: Arc<Quoter>,
     /// Those who wait for one top-up: fed by the log of payment, whose sagas they are.
     charges: Arc<Watch>,
+    polls: Arc<Polls>,
     currency: Currency,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -87,6 +89,7 @@ impl Shop {
             registry,
             quoter,
             charges,
+            polls: Arc::default(),
             currency: domains.currency(),
             threads: Mutex::default(),
         }))
@@ -208,6 +211,11 @@ impl Shop {
     /// Those who wait for one top-up.
     pub(crate) fn charges(&self) -> &Arc<Watch> {
         &self.charges
+    }
+
+    /// The polls that are under way.
+    pub(crate) fn polls(&self) -> &Arc<Polls> {
+        &self.polls
     }
 
     /// Waits until the views of `domain` show everything that orders have said up to now: a read just after a write shows it.

@@ -292,6 +292,7 @@ impl World {
                 updated_at: NOW,
                 settled_at: None,
                 fulfilled: false,
+                unlisted: None,
             },
         );
     }
@@ -472,5 +473,6 @@ fn order_of(sketch: &Sketch, plan: &Arc<Plan>) -> Order {
         settled_at: status.is_settled().then_some(NOW),
         confirmed_at: was_confirmed.then_some(NOW),
         wake_at: None,
+        inquired_at: None,
     }
 }

@@ -63,16 +63,17 @@ pub(crate) struct World {
 }
 
 pub(crate) fn registry(topology: &str) -> Registry {
+    let wiring = order::Wiring { topology: topology.into(), ..order::Wiring::default() };
     Registry::default()
         .with(user::Users)
         .with(product::Products)
         .with(point::Point)
         .with(coupon::Coupons)
-        .with(order::OrderDomain::new(order::OrderPolicy::default(), topology))
+        .with(order::OrderDomain::new(order::OrderPolicy::default(), wiring))
         .with(payment::Payment::new(payment::PaymentPolicy::new("sim", Currency::KRW)))
         .with(ranking::Ranking::default())
         .with(data_platform::DataPlatform::default())
-        .with(read_model::ReadModel::new(topology))
+        .with(read_model::ReadModel::new(topology, false))
 }
 
 impl World {

@@ -212,6 +212,7 @@ fn failed_order() -> Order {
         plan: Doc::new(plan()),
         steps: Json(refused_step()),
         fulfilled: false,
+        inquired_at: None,
         created_at: AT,
         updated_at: AT,
         settled_at: Some(AT),
@@ -252,6 +253,7 @@ fn an_order_and_its_view_look_the_same() {
         updated_at: order.updated_at,
         settled_at: order.settled_at,
         fulfilled: true,
+        unlisted: None,
     };
     check(&OrderBody::of_view(&view).unwrap(), &failed_order_shown());
 }

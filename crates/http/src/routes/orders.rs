@@ -294,6 +294,8 @@ async fn list(
     catch_up(&state, "read-model").await?;
     let query = Query::of(OrderView::TABLE, paging.rows());
     let query = query.filter("user_id", Compare::Is, Value::Id(caller.id().0));
+    // Where the topology saves an order provisionally, its customer's list shows it from then on.
+    let query = query.filter("unlisted", Compare::Is, Value::Null);
     let rows: Vec<OrderView> = state.shop().list("read-model", &newest_first(query, "order_id", &paging))?;
     let Page { items, next_cursor } = Page::of(rows, &paging, |view| view.order_id.0, OrderBody::of_view);
     Ok(Json(Page { items: items.into_iter().collect::<Result<_, _>>()?, next_cursor }))
@@ -314,5 +316,6 @@ async fn get(
     caller: Caller,
     Id(id): Id<OrderId>,
 ) -> Result<Json<OrderBody>, Problem> {
-    Ok(Json(OrderBody::of(&visible(&state, &caller, id)?)?))
+    let order = visible(&state, &caller, id)?;
+    Ok(Json(OrderBody::of(&state.shop().polled(order).await?)?))
 }

@@ -1,12 +1,13 @@
 //! The judge at work: whole sagas as dialogues.
 
-use crate::judge_table::{created, tell};
+use crate::judge_table::{announce, commands, created, tell};
 use crate::script::dialogue;
-use jumun_kernel::judge::Coordination::{self, Announce, Ask};
+use jumun_kernel::Step;
+use jumun_kernel::judge::Coordination;
 
 /// Plays one saga of `steps`, from its creation.
 #[track_caller]
-fn check(how: Coordination, steps: &[&str], expected: &str) {
+fn check(how: &Coordination, steps: &[&str], expected: &str) {
     let mut saga = created(steps);
     dialogue(expected, |told| tell(&mut saga, how, told));
 }
@@ -16,7 +17,7 @@ const CHAIN: [&str; 4] = ["stock", "coupon", "point", "payment"];
 #[test]
 fn parallel_steps_confirm_the_saga_in_any_order() {
     check(
-        Announce,
+        &announce(),
         &["stock", "point", "payment"],
         "start        => say placed [PENDING]
          payment done => nothing [PENDING]
@@ -30,7 +31,7 @@ fn parallel_steps_confirm_the_saga_in_any_order() {
 #[test]
 fn the_last_of_a_chain_carries_what_is_already_done() {
     check(
-        Announce,
+        &announce(),
         &CHAIN,
         "start                                => say placed [PENDING]
          payment pending                      => nothing [PENDING]
@@ -41,7 +42,7 @@ fn the_last_of_a_chain_carries_what_is_already_done() {
 #[test]
 fn what_a_repeated_answer_carries_is_news_too() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start                    => say placed [PENDING]
          payment done             => nothing [PENDING]
@@ -52,7 +53,7 @@ fn what_a_repeated_answer_carries_is_news_too() {
 #[test]
 fn the_first_cause_is_kept() {
     check(
-        Announce,
+        &announce(),
         &CHAIN,
         "start                            => say placed [PENDING]
          point refused POINTS_SHORT       => say failing, wake in 1s [FAILING POINTS_SHORT]
@@ -68,7 +69,7 @@ fn the_first_cause_is_kept() {
 #[test]
 fn a_group_that_is_refused_ends_at_once_with_the_refusing_steps_cause() {
     check(
-        Announce,
+        &announce(),
         &["stock", "coupon"],
         "start                            => say placed [PENDING]
          stock compensated COUPON_INVALID => say failing, wake in 1s [FAILING COUPON_INVALID]
@@ -79,7 +80,7 @@ fn a_group_that_is_refused_ends_at_once_with_the_refusing_steps_cause() {
 #[test]
 fn a_saga_of_one_step_fails_in_one_breath() {
     check(
-        Announce,
+        &announce(),
         &["payment"],
         "start                            => say placed [PENDING]
          payment refused PAYMENT_DECLINED => say failing, wake in 1s, say failed, sleep [FAILED PAYMENT_DECLINED]",
@@ -89,7 +90,7 @@ fn a_saga_of_one_step_fails_in_one_breath() {
 #[test]
 fn a_done_that_arrives_late_is_compensated_again() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start               => say placed [PENDING]
          stock done          => nothing [PENDING]
@@ -105,7 +106,7 @@ fn a_done_that_arrives_late_is_compensated_again() {
 #[test]
 fn every_planned_step_is_compensated_answered_or_not() {
     check(
-        Announce,
+        &announce(),
         &CHAIN,
         "start                       => say placed [PENDING]
          stock done                  => nothing [PENDING]
@@ -121,7 +122,7 @@ fn every_planned_step_is_compensated_answered_or_not() {
 #[test]
 fn requests_are_repeated_with_capped_backoff_until_the_budget_parks_the_step() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start               => say placed [PENDING]
          deadline            => say failing, wake in 1s [FAILING TIMED_OUT]
@@ -138,7 +139,7 @@ fn requests_are_repeated_with_capped_backoff_until_the_budget_parks_the_step() {
 #[test]
 fn one_stuck_compensation_parks_that_step_only() {
     check(
-        Announce,
+        &announce(),
         &["stock", "point", "payment"],
         "start             => say placed [PENDING]
          cancel            => say failing, wake in 1s [FAILING CANCELLED_BY_CUSTOMER]
@@ -153,7 +154,7 @@ fn one_stuck_compensation_parks_that_step_only() {
 #[test]
 fn a_parked_step_that_answers_after_all_needs_nobody() {
     check(
-        Announce,
+        &announce(),
         &["payment"],
         "start               => say placed [PENDING]
          deadline            => say failing, wake in 1s [FAILING TIMED_OUT]
@@ -166,7 +167,7 @@ fn a_parked_step_that_answers_after_all_needs_nobody() {
 #[test]
 fn a_step_that_has_ended_cannot_be_parked_by_an_older_word() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start                            => say placed [PENDING]
          payment refused PAYMENT_DECLINED => say failing, wake in 1s [FAILING PAYMENT_DECLINED]
@@ -181,7 +182,7 @@ fn a_step_that_has_ended_cannot_be_parked_by_an_older_word() {
 #[test]
 fn what_was_stuck_before_the_order_was_confirmed_does_not_hold_its_cancel_up() {
     check(
-        Announce,
+        &announce(),
         &["payment"],
         "start               => say placed [PENDING]
          payment stuck       => nothing [PENDING]
@@ -196,7 +197,7 @@ fn what_was_stuck_before_the_order_was_confirmed_does_not_hold_its_cancel_up() {
 #[test]
 fn a_step_that_was_stuck_while_pending_is_parked_when_the_order_fails() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start                      => say placed [PENDING]
          payment stuck              => nothing [PENDING]
@@ -210,7 +211,7 @@ fn a_step_that_was_stuck_while_pending_is_parked_when_the_order_fails() {
 #[test]
 fn redriving_asks_again_with_a_new_budget() {
     check(
-        Announce,
+        &announce(),
         &["stock"],
         "start             => say placed [PENDING]
          deadline          => say failing, wake in 1s [FAILING TIMED_OUT]
@@ -227,7 +228,7 @@ fn redriving_asks_again_with_a_new_budget() {
 #[test]
 fn resolving_ends_what_redriving_cannot() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start             => say placed [PENDING]
          payment done      => nothing [PENDING]
@@ -242,7 +243,7 @@ fn resolving_ends_what_redriving_cannot() {
 #[test]
 fn a_confirmed_order_is_taken_back_step_by_step() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start                    => say placed [PENDING]
          payment done after stock => say confirmed, sleep [CONFIRMED]
@@ -258,7 +259,7 @@ fn a_confirmed_order_is_taken_back_step_by_step() {
 #[test]
 fn a_late_refusal_alerts_and_the_confirmed_order_can_still_be_taken_back() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start                      => say placed [PENDING]
          payment done after stock   => say confirmed, sleep [CONFIRMED]
@@ -273,7 +274,7 @@ fn a_late_refusal_alerts_and_the_confirmed_order_can_still_be_taken_back() {
 #[test]
 fn a_cancel_that_comes_before_the_last_answer_wins() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start               => say placed [PENDING]
          stock done          => nothing [PENDING]
@@ -287,7 +288,7 @@ fn a_cancel_that_comes_before_the_last_answer_wins() {
 #[test]
 fn commands_ask_for_each_planned_step_once_in_its_turn() {
     check(
-        Ask,
+        &commands(&[&["point"], &["stock"], &["payment"]]),
         &["point", "stock", "payment"],
         "start        => say placed, ask point [PENDING]
          start        => nothing [PENDING]
@@ -303,11 +304,11 @@ fn commands_ask_for_each_planned_step_once_in_its_turn() {
 #[test]
 fn commands_stop_at_the_first_refusal() {
     check(
-        Ask,
+        &commands(&[&["point"], &["stock"], &["payment"]]),
         &["point", "stock", "payment"],
         "start                      => say placed, ask point [PENDING]
          point done                 => ask stock [PENDING]
-         stock refused OUT_OF_STOCK => say failing, wake in 1s [FAILING OUT_OF_STOCK]
+         stock refused OUT_OF_STOCK => say failing, undo point #0, undo payment #0, wake in 1s [FAILING OUT_OF_STOCK]
          point done                 => nothing [FAILING OUT_OF_STOCK]
          resend                     => undo point #1, undo payment #1, wake in 2s [FAILING OUT_OF_STOCK]
          point compensated          => nothing [FAILING OUT_OF_STOCK]
@@ -318,12 +319,118 @@ fn commands_stop_at_the_first_refusal() {
 #[test]
 fn what_has_failed_stays_as_it_was_when_it_settled() {
     check(
-        Announce,
+        &announce(),
         &["stock", "payment"],
         "start                                     => say placed [PENDING]
          payment refused PAYMENT_DECLINED          => say failing, wake in 1s [FAILING PAYMENT_DECLINED]
          stock compensated PAYMENT_DECLINED        => say failed, sleep [FAILED PAYMENT_DECLINED]
          payment compensated PAYMENT_DECLINED      => nothing [FAILED PAYMENT_DECLINED]
          look                                      => stock COMPENSATED PAYMENT_DECLINED, payment REFUSED PAYMENT_DECLINED",
+    );
+}
+
+#[test]
+fn a_group_is_asked_for_once_by_its_first_planned_step() {
+    let how = || commands(&[&["point", "coupon"], &["stock"]]);
+    check(
+        &how(),
+        &["point", "coupon", "stock"],
+        "start       => say placed, ask point [PENDING]
+         point done  => nothing [PENDING]
+         coupon done => ask stock [PENDING]
+         coupon done => nothing [PENDING]
+         stock done  => say confirmed, sleep [CONFIRMED]",
+    );
+    check(
+        &how(),
+        &["coupon", "stock"],
+        "start                   => say placed, ask coupon [PENDING]
+         coupon done             => ask stock [PENDING]
+         stock done after coupon => say confirmed, sleep [CONFIRMED]",
+    );
+}
+
+#[test]
+fn what_hears_nobody_is_asked_for_once_everything_before_it_is_done() {
+    check(
+        &Coordination { asked: vec![vec![Step::PAYMENT]], ..announce() },
+        &["point", "stock", "payment"],
+        "start        => say placed [PENDING]
+         stock done   => nothing [PENDING]
+         point done   => ask payment [PENDING]
+         stock done   => nothing [PENDING]
+         payment done => say confirmed, sleep [CONFIRMED]",
+    );
+    check(
+        &Coordination { asked: vec![vec![Step::PAYMENT]], ..announce() },
+        &["payment"],
+        "start        => say placed, ask payment [PENDING]
+         payment done => say confirmed, sleep [CONFIRMED]",
+    );
+}
+
+#[test]
+fn steps_that_hear_no_announcement_are_told_by_name_once() {
+    check(
+        &commands(&[&["point"], &["payment"]]),
+        &["point", "payment"],
+        "start               => say placed, ask point [PENDING]
+         point done          => ask payment [PENDING]
+         payment done        => say confirmed, sleep [CONFIRMED]
+         cancel              => say cancelling, undo point #0, undo payment #0, wake in 1s [CANCELLING]
+         cancel              => nothing [CANCELLING]
+         payment compensated => nothing [CANCELLING]
+         resend              => undo point #1, wake in 2s [CANCELLING]
+         point compensated   => say cancelled, sleep [CANCELLED]",
+    );
+}
+
+#[test]
+fn the_books_are_looked_at_before_an_order_is_given_up() {
+    let how = || Coordination { inquires: true, ..announce() };
+    check(
+        &how(),
+        &["point", "stock"],
+        "start                        => say placed [PENDING]
+         point done                   => nothing [PENDING]
+         deadline                     => inquire stock, wake in 2s [PENDING]
+         found stock done             => say confirmed, sleep [CONFIRMED]
+         found stock done             => nothing [CONFIRMED]",
+    );
+    check(
+        &how(),
+        &["point", "stock"],
+        "start                              => say placed [PENDING]
+         deadline                           => inquire point+stock, wake in 2s [PENDING]
+         found stock refused OUT_OF_STOCK   => say failing, wake in 1s [FAILING OUT_OF_STOCK]",
+    );
+    check(
+        &how(),
+        &["point", "stock"],
+        "start            => say placed [PENDING]
+         deadline         => inquire point+stock, wake in 2s [PENDING]
+         found point done => say failing, wake in 1s [FAILING TIMED_OUT]",
+    );
+    check(
+        &how(),
+        &["point", "stock"],
+        "start    => say placed [PENDING]
+         deadline => inquire point+stock, wake in 2s [PENDING]
+         deadline => say failing, wake in 1s [FAILING TIMED_OUT]
+         found point done, stock done => undo point #0, undo stock #0 [FAILING TIMED_OUT]",
+    );
+}
+
+#[test]
+fn a_poll_only_hastens() {
+    check(
+        &announce(),
+        &["point", "stock"],
+        "start                              => say placed [PENDING]
+         found point done                   => nothing [PENDING]
+         found point done                   => nothing [PENDING]
+         point done                         => nothing [PENDING]
+         found point done, stock done       => say confirmed, sleep [CONFIRMED]
+         stock done                         => nothing [CONFIRMED]",
     );
 }

@@ -1,6 +1,6 @@
 //! The judge under any sequence of signals.
 
-use crate::judge_table::{PATIENCE, created};
+use crate::judge_table::{PATIENCE, announce, commands, created};
 use jumun_kernel::judge::{Announcement, Coordination, Ruling, Saga, SagaStatus, Signal, StepStatus, judge};
 use jumun_kernel::{Reason, Said, Step};
 use proptest::prelude::*;
@@ -11,6 +11,7 @@ const STEPS: [&str; 3] = ["stock", "point", "payment"];
 enum Told {
     Start,
     Heard(Said),
+    Found(Vec<Said>),
     Deadline,
     Cancel,
     Resend,
@@ -23,6 +24,7 @@ impl Told {
         match self {
             Self::Start => Signal::Start,
             Self::Heard(said) => Signal::Heard(said),
+            Self::Found(found) => Signal::Found(found),
             Self::Deadline => Signal::Deadline,
             Self::Cancel => Signal::Cancel,
             Self::Resend => Signal::Resend,
@@ -57,6 +59,7 @@ fn told() -> impl Strategy<Value = Told> {
     prop_oneof![
         1 => Just(Told::Start),
         12 => said().prop_map(Told::Heard),
+        2 => proptest::collection::vec(said(), 0..3).prop_map(Told::Found),
         1 => Just(Told::Deadline),
         1 => Just(Told::Cancel),
         3 => Just(Told::Resend),
@@ -66,7 +69,13 @@ fn told() -> impl Strategy<Value = Told> {
 }
 
 fn how() -> impl Strategy<Value = Coordination> {
-    prop_oneof![Just(Coordination::Announce), Just(Coordination::Ask)]
+    let groups: [&[&str]; 2] = [&["stock", "point"], &["payment"]];
+    prop_oneof![
+        Just(announce()),
+        Just(Coordination { inquires: true, ..announce() }),
+        Just(commands(&[&["stock"], &["point"], &["payment"]])),
+        Just(Coordination { inquires: true, ..commands(&groups) }),
+    ]
 }
 
 fn rank(status: StepStatus) -> u8 {
@@ -159,7 +168,7 @@ proptest! {
             let before = saga.clone();
             // The timer that brought it is spent.
             wakes &= !matches!(told, Told::Resend | Told::Deadline);
-            let rulings = judge(&mut saga, &told.signal(), how, &PATIENCE);
+            let rulings = judge(&mut saga, &told.signal(), &how, &PATIENCE);
             for ruling in &rulings {
                 match ruling {
                     Ruling::WakeAfter(wait) => {
@@ -176,11 +185,11 @@ proptest! {
     }
 
     #[test]
-    fn commands_ask_for_no_step_twice(script in proptest::collection::vec(told(), 0..40)) {
+    fn commands_ask_for_no_step_twice(how in how(), script in proptest::collection::vec(told(), 0..40)) {
         let mut saga = created(&STEPS);
         let mut asked = Vec::new();
         for told in std::iter::once(Told::Start).chain(script) {
-            for ruling in judge(&mut saga, &told.signal(), Coordination::Ask, &PATIENCE) {
+            for ruling in judge(&mut saga, &told.signal(), &how, &PATIENCE) {
                 if let Ruling::Ask(step) = ruling {
                     prop_assert!(!asked.contains(&step), "{step} is asked twice");
                     asked.push(step);
@@ -193,12 +202,15 @@ proptest! {
     fn a_saga_whose_participants_answer_ends(how in how(), script in proptest::collection::vec(told(), 0..40)) {
         let mut saga = created(&STEPS);
         for told in std::iter::once(Told::Start).chain(script) {
-            let _ = judge(&mut saga, &told.signal(), how, &PATIENCE);
+            let _ = judge(&mut saga, &told.signal(), &how, &PATIENCE);
         }
-        let _ = judge(&mut saga, &Signal::Deadline, how, &PATIENCE);
+        // The first may only have had the participants asked.
+        for _ in 0..2 {
+            let _ = judge(&mut saga, &Signal::Deadline, &how, &PATIENCE);
+        }
         for step in STEPS.map(Step::new) {
             let said = Said::Compensated { step, cause: None };
-            let _ = judge(&mut saga, &Signal::Heard(&said), how, &PATIENCE);
+            let _ = judge(&mut saga, &Signal::Heard(&said), &how, &PATIENCE);
         }
         prop_assert!(saga.status.is_settled(), "{}", saga.status);
     }

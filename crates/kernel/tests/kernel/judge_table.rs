@@ -9,8 +9,24 @@ use jumun_kernel::{Reason, Step};
 use std::time::Duration;
 
 /// Asks again after 1, 2, 4, 4, … seconds; gives up after three.
-pub(crate) const PATIENCE: Patience =
-    Patience { resend: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(4) }, budget: 3 };
+pub(crate) const PATIENCE: Patience = Patience {
+    resend: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(4) },
+    budget: 3,
+    inquiry: Duration::from_secs(2),
+};
+
+/// Every step hears all that it needs: the judge asks for nothing by name.
+pub(crate) fn announce() -> Coordination {
+    Coordination::default()
+}
+
+/// No step hears anything: the judge asks for each (or each group), and tells each by name to compensate.
+pub(crate) fn commands(steps: &[&[&str]]) -> Coordination {
+    let asked: Vec<Vec<Step>> =
+        steps.iter().map(|group| group.iter().map(|s| Step::new(s)).collect()).collect();
+    let all: Vec<Step> = asked.iter().flatten().cloned().collect();
+    Coordination { asked, undone_when_failing: all.clone(), undone_when_cancelling: all, inquires: false }
+}
 
 /// `steps` of a saga that is only CREATED.
 pub(crate) fn created(steps: &[&str]) -> Saga {
@@ -21,14 +37,23 @@ pub(crate) fn created(steps: &[&str]) -> Saga {
         attempts: 0,
         parked: false,
     };
-    Saga { status: SagaStatus::Created, reason: None, steps: steps.iter().map(step).collect() }
+    Saga {
+        status: SagaStatus::Created,
+        reason: None,
+        steps: steps.iter().map(step).collect(),
+        inquired: false,
+    }
 }
 
 /// Tells the judge one line: a signal, or what a participant says. Answers with the rulings and where the saga stands then.
 /// `look` tells nothing and shows the steps.
-pub(crate) fn tell(saga: &mut Saga, how: Coordination, told: &str) -> String {
+pub(crate) fn tell(saga: &mut Saga, how: &Coordination, told: &str) -> String {
     if told == "look" {
         return list(&saga.steps.iter().map(shown_step).collect::<Vec<_>>());
+    }
+    if let Some(told) = told.strip_prefix("found ") {
+        let found: Vec<_> = told.split(", ").filter_map(script::said).collect();
+        return answer(saga, &Signal::Found(&found), how);
     }
     let said = script::said(told);
     let step = Step::new(told.split(' ').next_back().unwrap_or_default());
@@ -42,7 +67,11 @@ pub(crate) fn tell(saga: &mut Saga, how: Coordination, told: &str) -> String {
         (Some("resolve"), None) => Signal::Resolve(&step),
         _ => panic!("nobody says `{told}`"),
     };
-    let rulings = judge(saga, &signal, how, &PATIENCE);
+    answer(saga, &signal, how)
+}
+
+fn answer(saga: &mut Saga, signal: &Signal<'_>, how: &Coordination) -> String {
+    let rulings = judge(saga, signal, how, &PATIENCE);
     let rulings = list(&rulings.iter().map(shown_ruling).collect::<Vec<_>>());
     match &saga.reason {
         Some(reason) => format!("{rulings} [{} {reason}]", saga.status),
@@ -58,6 +87,7 @@ fn shown_ruling(ruling: &Ruling) -> String {
         Ruling::Announce(Announcement::Confirmed) => "say confirmed".to_owned(),
         Ruling::Announce(Announcement::Failed) => "say failed".to_owned(),
         Ruling::Announce(Announcement::Cancelled) => "say cancelled".to_owned(),
+        Ruling::Inquire(steps) => format!("inquire {}", script::joined(steps, "+")),
         Ruling::Ask(step) => format!("ask {step}"),
         Ruling::Undo(step, attempt) => format!("undo {step} #{attempt}"),
         Ruling::WakeAfter(wait) => format!("wake in {wait:?}"),
@@ -96,7 +126,7 @@ fn saga_in(status: SagaStatus) -> Saga {
 /// Every line begins anew in `status`.
 #[track_caller]
 fn check(status: SagaStatus, expected: &str) {
-    dialogue(expected, |told| tell(&mut saga_in(status), Coordination::Announce, told));
+    dialogue(expected, |told| tell(&mut saga_in(status), &announce(), told));
 }
 
 #[test]
@@ -161,7 +191,7 @@ fn late_words_leave_a_confirmed_saga_as_it_was() {
     let confirmed = saga_in(SagaStatus::Confirmed);
     for told in ["stock refused OUT_OF_STOCK", "stock compensated", "stock stuck", "resolve stock"] {
         let mut saga = confirmed.clone();
-        tell(&mut saga, Coordination::Announce, told);
+        tell(&mut saga, &announce(), told);
         assert_eq!(saga, confirmed, "{told}");
     }
 }
@@ -218,9 +248,9 @@ fn a_failed_or_cancelled_saga_stays_as_it_is() {
             "resolve stock",
         ] {
             let mut saga = saga_in(status);
-            assert_eq!(tell(&mut saga, Coordination::Announce, told), format!("nothing {shown}"), "{told}");
+            assert_eq!(tell(&mut saga, &announce(), told), format!("nothing {shown}"), "{told}");
         }
-        assert_eq!(tell(&mut saga_in(status), Coordination::Announce, "deadline"), format!("sleep {shown}"));
+        assert_eq!(tell(&mut saga_in(status), &announce(), "deadline"), format!("sleep {shown}"));
     }
 }
 
@@ -238,7 +268,7 @@ fn a_steps_status_only_moves_forward() {
             for (told, to) in words.iter().zip(after) {
                 let mut saga = saga_in(status);
                 saga.steps[0].status = from;
-                tell(&mut saga, Coordination::Announce, told);
+                tell(&mut saga, &announce(), told);
                 assert_eq!(saga.steps[0].status, to, "{status}: {from}, then {told}");
             }
         }

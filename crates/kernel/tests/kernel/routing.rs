@@ -1,7 +1,10 @@
 //! Topologies compiled: who does what when something is said.
 
 use crate::script::joined;
-use crate::shop::{MONOLITH, SEVEN_SERVICES, known, plan, routing, shipped, steps, topology};
+use crate::shop::{
+    MONOLITH, ORCHESTRATED_CALLS, ORCHESTRATED_MESSAGES, SEVEN_SERVICES, known, plan, routing, shipped,
+    steps, topology,
+};
 use jumun_kernel::routing::{Role, Routing};
 use jumun_kernel::{DomainName, Plan, Reason, Said, Step, Timestamp};
 use std::collections::BTreeSet;
@@ -83,11 +86,33 @@ fn the_judges_words_reach_every_planned_step_in_every_topology() {
             let wish = BTreeSet::from([format!("compensate {step}")]);
             let asked = Said::UndoAsked { step: step.clone(), attempt: 1 };
             assert_eq!(roles(&routing, &asked, &plan), wish, "{name}: {step}");
-            let judged = roles(&routing, &refused(step), &plan);
-            assert!(judged.contains("order hears"), "{name}: a refusal of {step}");
+            let judged = roles(&routing, &refused(step), &plan).contains("order hears");
+            let listened_to = topology.refusals_judged_on.contains(step);
+            assert_eq!(judged, listened_to, "{name}: a refusal of {step}");
             let compensated = Said::Compensated { step: step.clone(), cause: None };
             assert!(roles(&routing, &compensated, &plan).contains("order hears"), "{name}: {step}");
         }
+    }
+}
+
+#[test]
+fn a_refusal_that_the_judge_does_not_hear_reaches_it_through_a_step_that_gives_back() {
+    let routing = routing(&topology(ORCHESTRATED_MESSAGES));
+    let plan = plan(&steps(&["point", "stock", "payment"]));
+    assert_eq!(
+        roles(&routing, &refused(&Step::STOCK), &plan),
+        BTreeSet::from(["compensate point".to_owned()])
+    );
+    let told = Said::Compensated { step: Step::POINT, cause: Some(Reason::OUT_OF_STOCK) };
+    assert_eq!(roles(&routing, &told, &plan), BTreeSet::from(["order hears".to_owned()]));
+}
+
+#[test]
+fn a_group_is_asked_for_as_one() {
+    let routing = routing(&topology(ORCHESTRATED_MESSAGES));
+    for (planned, acts) in [(&["point", "coupon"][..], "act point+coupon"), (&["point"], "act point")] {
+        let asked = Said::Asked { step: Step::POINT };
+        assert_eq!(roles(&routing, &asked, &plan(&steps(planned))), BTreeSet::from([acts.to_owned()]));
     }
 }
 
@@ -138,14 +163,7 @@ fn a_top_ups_credit_acts_in_every_topology() {
 
 #[test]
 fn commands_make_their_step_act_and_nothing_else_does() {
-    let asking = SEVEN_SERVICES
-        .replace("coordination = \"announce\"", "coordination = \"ask\"")
-        .replace("judged_on = [\"payment\"]", "")
-        .replace("acts_on = [\"stock.done\"]", "")
-        .replace("acts_on = [\"coupon.done\"]", "")
-        .replace("acts_on = [\"point.done\"]", "")
-        .replace("acts_on = [\"order.placed\"]", "");
-    let routing = routing(&topology(&asking));
+    let routing = routing(&topology(ORCHESTRATED_CALLS));
     let plan = plan(&steps(&["stock", "payment"]));
     assert_eq!(walk(&routing, &plan), Vec::<Vec<Step>>::new());
     for step in ["stock", "payment"] {
@@ -243,64 +261,8 @@ fn rules(text: &str) -> String {
 }
 
 #[test]
-fn the_rules_of_seven_services() {
-    insta::assert_snapshot!(rules(SEVEN_SERVICES), @r"
-    order.created: read-model hears
-    order.placed: act stock, read-model hears
-    order.confirmed: act sales, data-platform hears, read-model hears
-    order.failing: compensate coupon, compensate payment, compensate point, compensate stock, read-model hears
-    order.failed: data-platform hears, read-model hears
-    order.cancelling: compensate coupon, compensate payment, compensate point, compensate stock, read-model hears
-    order.cancelled: compensate sales, data-platform hears, read-model hears
-    stock.done: act coupon
-    stock.refused: order hears
-    stock.undo_asked: compensate stock
-    stock.compensated: order hears
-    stock.stuck: order hears
-    coupon.done: act point
-    coupon.refused: order hears, compensate stock
-    coupon.undo_asked: compensate coupon
-    coupon.compensated: order hears
-    coupon.stuck: order hears
-    point.done: act payment
-    point.refused: compensate coupon, order hears, compensate stock
-    point.undo_asked: compensate point
-    point.compensated: order hears
-    point.stuck: order hears
-    payment.done: order hears
-    payment.refused: compensate coupon, order hears, compensate point, compensate stock
-    payment.undo_asked: compensate payment
-    payment.compensated: order hears
-    payment.stuck: order hears
-    ");
-}
-
-#[test]
-fn the_rules_of_the_monolith() {
-    insta::assert_snapshot!(rules(MONOLITH), @r"
-    order.created: read-model hears
-    order.placed: act stock+coupon+point+payment, read-model hears
-    order.confirmed: act sales, data-platform hears, read-model hears
-    order.failing: compensate coupon, compensate payment, compensate point, compensate stock, read-model hears
-    order.failed: data-platform hears, read-model hears
-    order.cancelling: compensate coupon, compensate payment, compensate point, compensate stock, read-model hears
-    order.cancelled: compensate sales, data-platform hears, read-model hears
-    stock.refused: order hears
-    stock.undo_asked: compensate stock
-    stock.compensated: order hears
-    stock.stuck: order hears
-    coupon.refused: order hears
-    coupon.undo_asked: compensate coupon
-    coupon.compensated: order hears
-    coupon.stuck: order hears
-    point.refused: order hears
-    point.undo_asked: compensate point
-    point.compensated: order hears
-    point.stuck: order hears
-    payment.done: order hears
-    payment.refused: order hears
-    payment.undo_asked: compensate payment
-    payment.compensated: order hears
-    payment.stuck: order hears
-    ");
+fn the_rules_of_every_topology_that_ships() {
+    for (name, text) in shipped() {
+        insta::assert_snapshot!(name.as_str(), rules(&text));
+    }
 }

@@ -11,6 +11,12 @@ use uuid::Uuid;
 pub(crate) const MONOLITH: &str = include_str!("../../../../topologies/monolith.toml");
 pub(crate) const SEVEN_SERVICES: &str = include_str!("../../../../topologies/seven-services.toml");
 
+pub(crate) const ORCHESTRATED_CALLS: &str = include_str!("../../../../topologies/orchestrated-calls.toml");
+pub(crate) const ORCHESTRATED_MESSAGES: &str =
+    include_str!("../../../../topologies/orchestrated-messages.toml");
+
+pub(crate) const VALIDATED_ASYNC: &str = include_str!("../../../../topologies/validated-async.toml");
+
 /// Every domain, and the steps it runs.
 const DOMAINS: [(&str, &[&str]); 9] = [
     ("user", &[]),
@@ -25,9 +31,10 @@ const DOMAINS: [(&str, &[&str]); 9] = [
 ];
 
 /// What the read model shows.
-const VIEWED: [&str; 8] = [
+const VIEWED: [&str; 9] = [
     "order.created",
     "order.placed",
+    "order.saved",
     "order.confirmed",
     "order.failing",
     "order.failed",

@@ -1,6 +1,10 @@
 //! Topology files: what ships parses, and every kind of mistake is named with its line.
 
-use crate::shop::{MONOLITH, SEVEN_SERVICES, known, shipped, topology};
+use crate::script::joined;
+use crate::shop::{
+    MONOLITH, ORCHESTRATED_MESSAGES, SEVEN_SERVICES, VALIDATED_ASYNC, known, shipped, topology,
+};
+use jumun_kernel::Step;
 use jumun_kernel::judge::Coordination;
 use jumun_kernel::topology::{Answer, PaymentDelivery, QuoteFrom, Topology};
 
@@ -20,8 +24,8 @@ fn a_file_says_all_there_is_to_say() {
     let seven = topology(SEVEN_SERVICES);
     assert_eq!((seven.answer, seven.quote), (Answer::Accepted, QuoteFrom::Calls));
     assert_eq!(
-        (seven.coordination, seven.payment_delivery),
-        (Coordination::Announce, PaymentDelivery::Deferred)
+        (seven.coordination(), seven.payment_delivery),
+        (Coordination::default(), PaymentDelivery::Deferred)
     );
     let databases: Vec<String> = seven.databases().into_iter().map(|database| database.name).collect();
     let with_views = "user product point coupon order order-read-model order-data-platform payment ranking";
@@ -53,7 +57,6 @@ name = "money"
 domains = ["point", "payment"]
 
 [saga]
-coordination = "announce"
 order = ["stock", "coupon", "payment"]
 always = ["stock"]
 groups = [["stock", "coupon"]]
@@ -89,7 +92,7 @@ fn check(good: &str, mistake: &str, complaint: &str) {
 #[test]
 fn text_that_is_no_toml_is_refused_where_it_stops_making_sense() {
     check("quote = \"calls\"", "quote = ", "line 4: string values must be quoted, expected literal string");
-    check("[step.stock]", "[step.stock", "line 22: unclosed table, expected `]`");
+    check("[step.stock]", "[step.stock", "line 21: unclosed table, expected `]`");
 }
 
 #[test]
@@ -102,7 +105,7 @@ fn keys_and_words_that_nobody_knows_are_refused() {
     check(
         "[step.coupon]\nacts_on",
         "[step.coupon]\nacts_of",
-        "line 26: unknown field `acts_of`, expected `acts_on` or `compensates_on`",
+        "line 25: unknown field `acts_of`, expected `acts_on` or `compensates_on`",
     );
     check(
         "answer = \"accepted\"",
@@ -148,10 +151,10 @@ fn each_step_is_run_by_a_domain() {
     check(
         "\"payment\"]\nalways",
         "\"payment\",\n \"gift\"]\nalways",
-        "line 18: no domain runs a step `gift`",
+        "line 17: no domain runs a step `gift`",
     );
-    check("[follower.sales]", "[follower.sail]", "line 32: no domain runs a step `sail`");
-    check("always = [\"stock\"]", "always = [\"stick\"]", "line 18: no domain runs a step `stick`");
+    check("[follower.sales]", "[follower.sail]", "line 31: no domain runs a step `sail`");
+    check("always = [\"stock\"]", "always = [\"stick\"]", "line 17: no domain runs a step `stick`");
 }
 
 #[test]
@@ -159,18 +162,18 @@ fn each_planned_step_has_one_place_and_one_route() {
     check(
         "order = [\"stock\", \"coupon\", \"payment\"]",
         "order = [\"stock\", \"coupon\", \"stock\", \"payment\"]",
-        "line 17: step `stock` stands twice",
+        "line 16: step `stock` stands twice",
     );
     check(
         "order = [\"stock\", \"coupon\", \"payment\"]",
         "order = [\"stock\", \"coupon\", \"point\", \"payment\"]",
         "line 1: step `point` is in saga.order but has no [step.point]",
     );
-    check("[follower.sales]", "[step.sales]", "line 32: step `sales` has a route but no place in saga.order");
+    check("[follower.sales]", "[step.sales]", "line 31: step `sales` has a route but no place in saga.order");
     check(
         "[follower.sales]",
         "[follower.stock]",
-        "line 32: step `stock` is in saga.order and cannot follow after the fact",
+        "line 31: step `stock` is in saga.order and cannot follow after the fact",
     );
 }
 
@@ -179,12 +182,12 @@ fn settings_of_steps_name_planned_steps() {
     check(
         "always = [\"stock\"]",
         "always = [\"point\"]",
-        "line 18: step `point` is always planned but not in saga.order",
+        "line 17: step `point` is always planned but not in saga.order",
     );
     check(
         "judged_on = [\"coupon\", \"payment\"]",
         "judged_on = [\"coupon\", \"sales\"]",
-        "line 20: step `sales` is judged but not in saga.order",
+        "line 19: step `sales` is judged but not in saga.order",
     );
 }
 
@@ -195,12 +198,11 @@ fn triggers_are_words_that_somebody_says() {
             "acts_on = [\"coupon.done\"]",
             &format!("acts_on = [\"{word}\"]"),
             &format!(
-                "line 29: `{word}` is said by nobody (order.placed … or <step>.done|refused|compensated)"
+                "line 28: `{word}` is said by nobody (order.placed … or <step>.done|refused|compensated)"
             ),
         );
     }
-    check("acts_on = [\"order.confirmed\"]", "acts_on = []", "line 32: step `sales` acts on nothing");
-    check("acts_on = [\"coupon.done\"]", "acts_on = []", "line 28: step `payment` acts on nothing");
+    check("acts_on = [\"order.confirmed\"]", "acts_on = []", "line 31: step `sales` acts on nothing");
 }
 
 #[test]
@@ -208,12 +210,12 @@ fn steps_that_wait_for_each_other_are_a_cycle() {
     check(
         "[step.coupon]\nacts_on = [\"order.placed\"]",
         "[step.coupon]\nacts_on = [\"payment.done\"]",
-        "line 25: step `coupon` waits for itself (a cycle)",
+        "line 24: step `coupon` waits for itself (a cycle)",
     );
     check(
         "[step.coupon]\nacts_on = [\"order.placed\"]",
         "[step.coupon]\nacts_on = [\"coupon.done\"]",
-        "line 25: step `coupon` waits for itself (a cycle)",
+        "line 24: step `coupon` waits for itself (a cycle)",
     );
 }
 
@@ -224,18 +226,18 @@ fn a_group_shares_one_database() {
         check(
             "groups = [[\"stock\", \"coupon\"]]",
             &format!("groups = [[{group}]]"),
-            &format!("line 19: step `{}` is grouped with steps of another unit", last.trim_matches('"')),
+            &format!("line 18: step `{}` is grouped with steps of another unit", last.trim_matches('"')),
         );
     }
     check(
         "groups = [[\"stock\", \"coupon\"]]",
         "groups = [[\"stock\", \"point\"]]",
-        "line 19: step `point` is grouped but not in saga.order",
+        "line 18: step `point` is grouped but not in saga.order",
     );
     check(
         "groups = [[\"stock\", \"coupon\"]]",
         "groups = [[\"stock\", \"coupon\"], [\"coupon\"]]",
-        "line 19: step `coupon` stands in two groups",
+        "line 18: step `coupon` stands in two groups",
     );
 }
 
@@ -246,7 +248,48 @@ fn a_group_does_not_reach_into_a_store_of_a_domains_own() {
             .replace("own_store = [\"read-model\"]", "own_store = [\"coupon\"]")
             .replace("groups = [[\"stock\", \"coupon\"]]", &format!("groups = [[{group}]]"));
         let error = Topology::parse(&text, &known()).map(|topology| topology.groups).unwrap_err();
-        let complaint = format!("line 19: step `{outsider}` is grouped with steps of another unit");
+        let complaint = format!("line 18: step `{outsider}` is grouped with steps of another unit");
         assert_eq!(error.to_string(), complaint, "{group}");
     }
+}
+
+#[test]
+fn a_step_that_hears_nobody_is_asked_by_the_judge() {
+    let how = topology(ORCHESTRATED_MESSAGES).coordination();
+    let groups: Vec<String> = how.asked.iter().map(|group| joined(group, "+")).collect();
+    assert_eq!(groups, ["point+coupon", "stock", "payment"]);
+    assert_eq!(joined(&how.undone_when_failing, " "), "point coupon stock payment");
+    assert_eq!(joined(&how.undone_when_cancelling, " "), "point coupon stock payment");
+    assert!(how.inquires);
+    let mixed = topology(VALIDATED_ASYNC).coordination();
+    assert_eq!(mixed.asked, [vec![Step::PAYMENT]]);
+    assert!(mixed.undone_when_failing.is_empty() && mixed.inquires);
+}
+
+#[test]
+fn what_follows_a_step_that_hears_nobody_must_always_have_something_to_follow() {
+    check(
+        "[step.coupon]\nacts_on = [\"order.placed\"]",
+        "[step.coupon]",
+        "line 18: step `coupon` hears nobody, but others of its group do",
+    );
+    let text = GOOD.replace("groups = [[\"stock\", \"coupon\"]]\n", "");
+    let text = text.replace("[step.coupon]\nacts_on = [\"order.placed\"]", "[step.coupon]");
+    let error = Topology::parse(&text, &known()).unwrap_err();
+    let complaint = "step `payment` follows `coupon`, which hears nobody and may be absent from a plan: list it in saga.always";
+    assert_eq!(error.to_string(), format!("line 25: {complaint}"));
+}
+
+#[test]
+fn a_refusal_that_nobody_tells_the_judge_is_a_mistake() {
+    check(
+        "judged_on = [\"coupon\", \"payment\"]",
+        "refusals_judged_on = [\"coupon\", \"payment\"]",
+        "line 21: the judge is not told that `stock` refuses: list it in saga.refusals_judged_on, or let a step of saga.always compensate on it",
+    );
+    check(
+        "judged_on = [\"coupon\", \"payment\"]",
+        "listed_after = \"sales\"",
+        "line 19: step `sales` is what lists wait for but not in saga.order",
+    );
 }

@@ -1,14 +1,14 @@
 //! Births and payments: one transaction makes order, lines, key and deadline; a key never makes a second order.
 
 use crate::desk::{
-    NOW, OWNER, STRANGER, TOKEN, bench, bench_of, confirmed, draft, hear, key, payment_of, place, plan,
-    policy, quoted, refused_quote, row, shown, won, words,
+    NOW, OWNER, STRANGER, TOKEN, bench, bench_with, commands, confirmed, draft, hear, key, payment_of, place,
+    plan, quoted, refused_quote, row, shown, wiring, won, words,
 };
 use jumun_order::quote::Quoted;
-use jumun_order::{Born, CancelOrder, Order, OrderKey, OrderLine, OrderPolicy, PayOrder, PlaceOrder, Quote};
+use jumun_order::{Born, CancelOrder, Order, OrderKey, OrderLine, PayOrder, PlaceOrder, Quote, Wiring};
 use kernel::error::Kind;
 use kernel::ids::{OrderId, SagaId};
-use kernel::judge::{Coordination, SagaStatus, StepStatus};
+use kernel::judge::{SagaStatus, StepStatus};
 use kernel::{Plan, Reason, Said, Step, Timestamp};
 use uuid::Uuid;
 
@@ -69,7 +69,7 @@ fn a_refusal_at_the_quote_is_a_settled_order_with_an_empty_plan_and_the_usual_la
 
 #[test]
 fn where_commands_coordinate_the_first_step_is_asked_at_birth() {
-    let mut bench = bench_of(OrderPolicy { coordination: Coordination::Ask, ..policy() });
+    let mut bench = bench_with(Wiring { coordination: commands(), ..wiring() });
     place(&mut bench, 1, quoted(plan()));
     assert_eq!(bench.said, [Said::Placed, Said::Asked { step: Step::STOCK }]);
 }

@@ -1,7 +1,7 @@
 //! A bench for orders, and the things that tests order.
 
 use jumun_order::quote::{PayerFacts, Payment, Points, ProductFact, Quoted};
-use jumun_order::{KeyHash, Order, OrderDomain, OrderPolicy, PayOrder, PlaceOrder, Quote};
+use jumun_order::{KeyHash, Order, OrderDomain, OrderPolicy, PayOrder, PlaceOrder, Quote, Wiring};
 use kernel::error::{Kind, Refused};
 use kernel::ids::{OrderId, ProductId, UserCouponId, UserId};
 use kernel::judge::{Coordination, Patience};
@@ -28,17 +28,29 @@ pub(crate) fn policy() -> OrderPolicy {
         patience: Patience {
             resend: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(4) },
             budget: 2,
+            inquiry: Duration::from_secs(1),
         },
-        coordination: Coordination::Announce,
     }
 }
 
 pub(crate) fn bench() -> Testbed<OrderDomain> {
-    bench_of(policy())
+    bench_with(wiring())
 }
 
-pub(crate) fn bench_of(policy: OrderPolicy) -> Testbed<OrderDomain> {
-    Testbed::new(OrderDomain::new(policy, "monolith"), NOW)
+/// A topology whose steps hear all that they need.
+pub(crate) fn wiring() -> Wiring {
+    Wiring { topology: "monolith".into(), ..Wiring::default() }
+}
+
+pub(crate) fn bench_with(wiring: Wiring) -> Testbed<OrderDomain> {
+    Testbed::new(OrderDomain::new(policy(), wiring), NOW)
+}
+
+/// The order asks for each of its two steps by name.
+pub(crate) fn commands() -> Coordination {
+    let all = vec![Step::STOCK, Step::PAYMENT];
+    let asked = all.iter().map(|step| vec![step.clone()]).collect();
+    Coordination { asked, undone_when_failing: all.clone(), undone_when_cancelling: all, inquires: false }
 }
 
 pub(crate) fn won(minor: i64) -> Money {

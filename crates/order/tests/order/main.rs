@@ -7,6 +7,8 @@ mod commands;
 #[cfg(test)]
 mod desk;
 #[cfg(test)]
+mod inquiries;
+#[cfg(test)]
 mod lives;
 #[cfg(test)]
 mod quote_properties;

@@ -33,10 +33,17 @@ pub(super) fn flowchart(homes: &Homes<'_>) -> String {
         arrows(&mut chart, &route.acts_on, &to, "-->");
         arrows(&mut chart, &route.compensates_on, &to, "-.->");
     }
+    let coordination = topology.coordination();
+    for step in coordination.asked.iter().flatten() {
+        line(&mut chart, format_args!("  order -->|asked| {}", id("step", step.as_str())));
+    }
+    for step in &coordination.undone_when_failing {
+        line(&mut chart, format_args!("  order -.->|undo asked| {}", id("step", step.as_str())));
+    }
     for step in &topology.judged_on {
         line(&mut chart, format_args!("  {} -->|done| order", id("step", step.as_str())));
     }
-    for step in &topology.order {
+    for step in &topology.refusals_judged_on {
         line(&mut chart, format_args!("  {} -.->|refused| order", id("step", step.as_str())));
     }
     chart

@@ -131,15 +131,17 @@ fn described(homes: &Homes<'_>) -> String {
     for route in planned.chain(followers).filter_map(|step| topology.route(step)) {
         let step = route.step.as_str();
         let kind = if route.follower { "follows; cannot fail the order" } else { "" };
-        let (acts, undoes) = (route.acts_on.join(", "), route.compensates_on.join(", "));
+        let heard = |words: &[String]| {
+            if words.is_empty() { "the order's command".to_owned() } else { words.join(", ") }
+        };
+        let (acts, undoes) = (heard(&route.acts_on), heard(&route.compensates_on));
         steps.row(&[step, homes.unit_of(step), &acts, &undoes, kind]);
     }
     format!("{} — {}\n\n{}\n{units}\n{steps}", topology.name, topology.summary, settings(topology))
 }
 
 fn settings(topology: &Topology) -> String {
-    use kernel::judge::Coordination;
-    use kernel::topology::{Answer, QuoteFrom};
+    use kernel::topology::{Answer, Inquiry, QuoteFrom};
     let answer = match topology.answer {
         Answer::Settled => "once the order is settled",
         Answer::Accepted => "once the order is accepted",
@@ -149,9 +151,17 @@ fn settings(topology: &Topology) -> String {
         QuoteFrom::Calls => "by asking the owners; the catalogue is cached",
         QuoteFrom::Replica => "from replicas fed by events",
     };
-    let coordination = match topology.coordination {
-        Coordination::Announce => "steps hear events (choreography)",
-        Coordination::Ask => "the order asks each step (orchestration)",
+    let asked = topology.coordination().asked;
+    let coordination =
+        match (asked.is_empty(), topology.routes.iter().any(|r| !r.follower && !r.acts_on.is_empty())) {
+            (true, _) => "steps hear events (choreography)",
+            (false, false) => "the order asks each step (orchestration)",
+            (false, true) => "steps hear events; the order asks those that hear nobody",
+        };
+    let inquiry = match topology.inquiry {
+        Inquiry::Never => "never: the deadline fails what has not answered",
+        Inquiry::Deadline => "at the deadline, before an order is given up",
+        Inquiry::Poll => "at the deadline, and when a client polls",
     };
     let names = |steps: &[kernel::Step], between: &str| {
         steps.iter().map(kernel::Step::as_str).collect::<Vec<_>>().join(between)
@@ -165,5 +175,14 @@ fn settings(topology: &Topology) -> String {
         table.row(&["decided as one", &names(group, ", ")]);
     }
     table.row(&["the judge listens to", &names(&topology.judged_on, ", ")]);
+    let unheard: Vec<_> =
+        topology.order.iter().filter(|step| !topology.refusals_judged_on.contains(step)).cloned().collect();
+    if !unheard.is_empty() {
+        table.row(&["but not to refusals of", &names(&unheard, ", ")]);
+    }
+    table.row(&["participants are asked", inquiry]);
+    if let Some(step) = &topology.listed_after {
+        table.row(&["an order is listed", &format!("once {step} is done, or it is settled")]);
+    }
     table.to_string()
 }

@@ -1,0 +1,89 @@
+//! A client's poll: in topologies that ask for it, looking at an unsettled order asks its participants what they did, and settles
+//! the order if that is enough. Otherwise an order is what has been heard of it.
+
+use crate::shop::{Shop, ShopError};
+use kernel::ids::{OrderId, SagaId};
+use kernel::inquiry::Inquired;
+use kernel::judge::{SagaStatus, StepStatus};
+use kernel::topology::Inquiry;
+use kernel::{DomainName, Step};
+use order::Order;
+use parking_lot::Mutex;
+use runtime::System;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+
+/// How long a client that polls waits for the participants; then it is shown what is known.
+const LIMIT: Duration = Duration::from_secs(1);
+
+/// The polls that are under way: everyone who asks about one order meanwhile gets the same answer.
+#[derive(Default)]
+pub(crate) struct Polls(Mutex<BTreeMap<OrderId, watch::Receiver<()>>>);
+
+impl Shop {
+    /// `order` as its participants' own books show it, where the topology polls them; as it is everywhere else, when it is at rest,
+    /// or when they do not answer in time.
+    ///
+    /// # Errors
+    /// If the order cannot be read again.
+    pub async fn polled(&self, order: Order) -> Result<Order, ShopError> {
+        let under_way =
+            matches!(order.status, SagaStatus::Pending | SagaStatus::Failing | SagaStatus::Cancelling);
+        if self.topology().inquiry != Inquiry::Poll || !under_way {
+            return Ok(order);
+        }
+        let steps = unheard(self.system(), &order);
+        if steps.is_empty() {
+            return Ok(order);
+        }
+        let mut answered = self.polls().join(self.system(), &order, steps);
+        // The sender is dropped when the poll is over: that is the answer. In time or not, the order is shown as it then is.
+        let _ = tokio::time::timeout(LIMIT, answered.changed()).await;
+        self.order(order.id)
+    }
+}
+
+/// The steps that other units run and that have not told how they ended.
+fn unheard(system: &System, order: &Order) -> Vec<Step> {
+    let home = |domain: &DomainName| system.home(domain).map(|home| home.database.name.as_str());
+    let own = home(&order::NAME);
+    let waits = |status| matches!(status, StepStatus::Unknown | StepStatus::Done);
+    let open = order.steps.0.iter().filter(|step| match order.status {
+        SagaStatus::Pending => step.status == StepStatus::Unknown,
+        _ => waits(step.status),
+    });
+    let elsewhere = open.filter(|step| system.runner(&step.name).and_then(home) != own);
+    elsewhere.map(|step| step.name.clone()).collect()
+}
+
+impl Polls {
+    /// The poll of `order` that is under way, or a new one. It ends when the receiver's sender is gone.
+    fn join(self: &Arc<Self>, system: &Arc<System>, order: &Order, steps: Vec<Step>) -> watch::Receiver<()> {
+        let mut under_way = self.0.lock();
+        if let Some(poll) = under_way.get(&order.id) {
+            return poll.clone();
+        }
+        let (sender, receiver) = watch::channel(());
+        under_way.insert(order.id, receiver.clone());
+        let (polls, system, id, trace) = (Arc::clone(self), Arc::clone(system), order.id, order.trace);
+        tokio::spawn(async move {
+            let poll = async {
+                let (saga, books) = (SagaId::from(id), Arc::clone(system.inquirer()));
+                let found = tokio::task::spawn_blocking(move || books.look(saga, &steps)).await;
+                match found {
+                    Ok(found) if !found.is_empty() => system.ask(Inquired { saga, found }, trace).await,
+                    // Nothing yet is no news.
+                    Ok(_) | Err(_) => Ok(()),
+                }
+            };
+            if let Ok(Err(error)) = tokio::time::timeout(LIMIT, poll).await {
+                tracing::warn!(order_id = %id, %error, "a poll's answers could not be judged");
+            }
+            polls.0.lock().remove(&id);
+            drop(sender);
+        });
+        receiver
+    }
+}
