@@ -8,7 +8,14 @@ macro_rules! shipped {
 }
 
 /// Every shipped topology by its file's name, everything in one transaction first.
-pub(crate) const SHIPPED: [(&str, &str); 2] = shipped!["monolith", "seven-services"];
+pub(crate) const SHIPPED: [(&str, &str); 6] = shipped![
+    "monolith",
+    "orchestrated-calls",
+    "choreographed-parallel",
+    "validated-async",
+    "seven-services",
+    "orchestrated-messages"
+];
 
 /// Everything in one transaction.
 pub(crate) const MONOLITH: &str = SHIPPED[0].1;
