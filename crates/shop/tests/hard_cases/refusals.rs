@@ -26,7 +26,9 @@ fn refused_for(topology: &str, reason: &Reason) -> (World, OrderId) {
     let order = match reason.as_str() {
         "OUT_OF_STOCK" => world.buy(&Buy { lines: vec![(mug, 6)], ..buy }),
         "PRICE_CHANGED" => {
-            // The price of the quote is the cached one; the change is decided first.
+            // Quoted at the old price; then the change is decided before the stock.
+            let slot = world.order(&buy);
+            world.shop.quoter().step(1);
             let patch = product::PatchProduct {
                 id: mug,
                 name: None,
@@ -37,7 +39,9 @@ fn refused_for(topology: &str, reason: &Reason) -> (World, OrderId) {
                 reason: None,
             };
             drop(world.send(patch));
-            world.buy(&buy)
+            world.step("product");
+            world.run();
+            born(&slot).order
         }
         "COUPON_INVALID" => {
             // Another order of the same moment uses it first.
