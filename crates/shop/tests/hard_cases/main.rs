@@ -7,6 +7,8 @@ mod batches;
 #[cfg(test)]
 mod clocks;
 #[cfg(test)]
+mod conformance;
+#[cfg(test)]
 mod crashes;
 #[cfg(test)]
 mod duplicates;

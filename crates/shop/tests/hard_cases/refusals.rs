@@ -29,16 +29,7 @@ fn refused_for(topology: &str, reason: &Reason) -> (World, OrderId) {
             // Quoted at the old price; then the change is decided before the stock.
             let slot = world.order(&buy);
             world.shop.quoter().step(1);
-            let patch = product::PatchProduct {
-                id: mug,
-                name: None,
-                price: Some(won(1_600)),
-                status: None,
-                expected_version: None,
-                by: ADMIN,
-                reason: None,
-            };
-            drop(world.send(patch));
+            world.reprice(mug, 1_600);
             world.step("product");
             world.run();
             born(&slot).order

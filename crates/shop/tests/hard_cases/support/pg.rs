@@ -60,6 +60,8 @@ struct State {
     /// What cancels come to when their script is over.
     then_cancel: Option<OnCancel>,
     down: bool,
+    /// Charges without a script wait to be released.
+    stuck: bool,
     repeats: bool,
     /// Charges that took money, and cancels that gave it back, by key.
     taken: BTreeMap<String, u32>,
@@ -89,6 +91,11 @@ impl Pg {
     /// Nothing reaches it.
     pub(crate) fn down(&self, down: bool) {
         self.state.lock().unwrap().down = down;
+    }
+
+    /// From now on charges wait to be released.
+    pub(crate) fn stuck(&self, stuck: bool) {
+        self.state.lock().unwrap().stuck = stuck;
     }
 
     /// Every answer is delivered twice.
@@ -185,7 +192,11 @@ impl Pg {
 
     fn answer_charge(&self, state: &mut State, call: &PgCall) -> Option<PgAnswer> {
         let timeout = || Some(PgAnswer::Unknown { detail: "timeout".to_owned() });
-        let script = state.charges.pop_front().unwrap_or(OnCharge::Takes);
+        let script = match state.charges.pop_front() {
+            Some(script) => script,
+            None if state.stuck => OnCharge::Waits,
+            None => by_card(call),
+        };
         let charge = self.charge(call, PgChargeStatus::Approved);
         match script {
             OnCharge::Takes => {
@@ -225,6 +236,15 @@ impl Pg {
             status,
             created_at_ms: self.clock.now().0,
         }
+    }
+}
+
+/// What the charge of this card comes to, by the tokens of the PG simulator.
+fn by_card(call: &PgCall) -> OnCharge {
+    match &call.request {
+        PgRequest::Charge { card_token, .. } if card_token == "tok_decline" => OnCharge::Declines,
+        PgRequest::Charge { card_token, .. } if card_token == "tok_timeout_uncharged" => OnCharge::TimesOut,
+        _ => OnCharge::Takes,
     }
 }
 

@@ -148,6 +148,19 @@ impl World {
             .id
     }
 
+    /// Queues a new price.
+    pub(crate) fn reprice(&mut self, product: ProductId, price: i64) {
+        drop(self.send(product::PatchProduct {
+            id: product,
+            name: None,
+            price: Some(won(price)),
+            status: None,
+            expected_version: None,
+            by: ADMIN,
+            reason: None,
+        }));
+    }
+
     /// A campaign that takes `off` off, for `seconds` from now.
     pub(crate) fn campaign(&mut self, off: i64, quantity: i64, seconds: u64) -> CouponId {
         let now = self.clock.now();
