@@ -8,7 +8,10 @@ use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
-in_every_topology!(every_damage_done_by_hand_is_named_by_the_audit, an_audit_leaves_every_file_as_it_was);
+in_the_smallest_and_the_largest!(
+    every_damage_done_by_hand_is_named_by_the_audit,
+    an_audit_leaves_every_file_as_it_was
+);
 
 /// What is done to the books, and all that the audit has to say to it.
 struct Damage {

@@ -11,7 +11,7 @@ use crate::support::{Home, Shop, books, tokens};
 use attacks::Attack;
 use serde_json::{Value, json};
 
-in_every_topology!(
+in_the_smallest_and_the_largest!(
     no_attack_on_a_write_endpoint_moves_anything,
     what_is_no_http_is_refused_and_the_server_lives,
     who_is_suspended_is_out_everywhere_at_once,

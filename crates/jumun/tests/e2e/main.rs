@@ -1,25 +1,46 @@
-//! End to end: the real binary as a process of its own, real HTTP, real files, in both topologies.
+//! End to end: the real binary as a process of its own, real HTTP, real files, in every topology.
 //!
 //! Nothing here sleeps: a test waits on what it needs (`Prefer: wait`, an order's events, a process's output).
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test's helpers, too")]
 
 mod support;
 
-/// The same promises in every topology: one test each.
+/// The same promises in each of these topologies: one test each.
+macro_rules! in_topologies {
+    ([$($module:ident = $topology:literal),+ $(,)?], $promises:tt) => {
+        $(in_topologies!(@one $module, $topology, $promises);)+
+    };
+    (@one $module:ident, $topology:literal, [$($promise:ident),+ $(,)?]) => {
+        mod $module {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $promise() {
+                super::$promise($topology).await;
+            })+
+        }
+    };
+}
+
+/// The same promises in every topology that ships.
 macro_rules! in_every_topology {
     ($($promise:ident),+ $(,)?) => {
-        mod monolith {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $promise() {
-                super::$promise("monolith").await;
-            })+
-        }
-        mod seven_services {
-            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn $promise() {
-                super::$promise("seven-services").await;
-            })+
-        }
+        in_topologies!(
+            [
+                monolith = "monolith",
+                orchestrated_calls = "orchestrated-calls",
+                choreographed_parallel = "choreographed-parallel",
+                validated_async = "validated-async",
+                seven_services = "seven-services",
+                orchestrated_messages = "orchestrated-messages",
+            ],
+            [$($promise),+]
+        );
+    };
+}
+
+/// Promises of the doors and the files, which no topology touches: in one database, and in the most.
+macro_rules! in_the_smallest_and_the_largest {
+    ($($promise:ident),+ $(,)?) => {
+        in_topologies!([monolith = "monolith", seven_services = "seven-services"], [$($promise),+]);
     };
 }
 

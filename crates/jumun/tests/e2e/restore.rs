@@ -11,7 +11,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
-in_every_topology!(
+in_the_smallest_and_the_largest!(
     a_folder_is_served_by_one_server_only,
     live_data_are_refused_by_another_topology,
     a_key_is_made_for_its_owner_only_and_refused_if_others_can_read_it,

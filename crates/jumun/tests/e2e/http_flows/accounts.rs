@@ -6,7 +6,7 @@ use crate::support::{Home, Shop};
 use reqwest::Method;
 use serde_json::json;
 
-in_every_topology!(
+in_the_smallest_and_the_largest!(
     who_signs_up_logs_in_and_looks_after_themselves,
     a_refresh_token_works_once_and_a_second_use_ends_its_family,
     administrators_look_after_users,

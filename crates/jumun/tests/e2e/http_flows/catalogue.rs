@@ -6,7 +6,7 @@ use crate::support::{Home, Shop};
 use reqwest::Method;
 use serde_json::{Value, json};
 
-in_every_topology!(
+in_the_smallest_and_the_largest!(
     products_are_listed_changed_and_stocked,
     coupons_are_issued_while_they_last_and_one_each,
     lists_go_on_where_the_cursor_says_and_refuse_bad_pages,
