@@ -27,29 +27,35 @@ pub struct Report {
     pub left_out: Vec<&'static str>,
 }
 
-/// Plays every scene that can be played on deployments that `open` makes, one for each of the terms. The books are looked at when
-/// all is over: what is right must stay right while others buy.
-pub fn check<D: Deployment>(mut open: impl FnMut(Terms) -> D) -> Report {
+/// Plays every scene; see [`check_scenes`].
+pub fn check<D: Deployment>(open: impl FnMut(Terms) -> D) -> Report {
+    check_scenes(&scenes::all(), open)
+}
+
+/// Plays those of `scenes` that can be played on deployments that `open` makes, one for each of the terms. The books are looked at
+/// when all is over: what is right must stay right while others buy.
+pub fn check_scenes<D: Deployment>(scenes: &[Scene], mut open: impl FnMut(Terms) -> D) -> Report {
     let mut report = Report::default();
     for terms in Terms::ALL {
+        let scenes: Vec<&Scene> = scenes.iter().filter(|scene| scene.terms == terms).collect();
+        if scenes.is_empty() {
+            continue;
+        }
         let mut deployment = open(terms);
-        let mut played = Vec::new();
-        for scene in scenes::all().into_iter().filter(|scene| scene.terms == terms) {
-            if deployment.meets(scene.needs) {
-                (scene.play)(&mut Stage::new(&mut deployment, scene.name));
-                deployment.rest();
-                played.push(scene);
-            } else {
-                report.left_out.push(scene.name);
-            }
+        let (played, left_out): (Vec<&Scene>, Vec<&Scene>) =
+            scenes.into_iter().partition(|scene| deployment.meets(scene.needs));
+        for scene in &played {
+            (scene.play)(&mut Stage::new(&mut deployment, scene.name));
+            deployment.rest();
         }
         let books = deployment.books();
-        for scene in played {
-            report.played.push(scene.name);
-            let differences = differences(&scene, &books).into_iter();
+        for scene in &played {
+            let differences = differences(scene, &books).into_iter();
             report.findings.extend(differences.map(|what| Finding { scene: Some(scene.name), what }));
         }
         report.findings.extend(books.odd.into_iter().map(|what| Finding { scene: None, what }));
+        report.played.extend(played.iter().map(|scene| scene.name));
+        report.left_out.extend(left_out.iter().map(|scene| scene.name));
     }
     report
 }

@@ -10,7 +10,7 @@ mod deployment;
 mod scene;
 mod scenes;
 
-pub use check::{Finding, Report, check};
+pub use check::{Finding, Report, check, check_scenes};
 pub use deployment::{Basket, Card, Deployment, Needs, Payment, Points, Terms};
 pub use scene::{Scene, Stage};
 pub use scenes::all as scenes;

@@ -1,7 +1,8 @@
 //! Putting a world together, at its first start and after every crash.
 
 use super::clock::TestClock;
-use super::{Disk, Pg, Platform};
+use super::tape::{Ear, Overheard};
+use super::{Disk, Pg, Platform, Tape};
 use jumun_shop::{Domains, Shop};
 use kernel::DomainName;
 use kernel::ids::{CountingIds, Ids};
@@ -26,6 +27,7 @@ pub(super) struct Assembly<'a> {
     pub(super) pg: &'a Arc<Pg>,
     pub(super) platform: &'a Arc<Platform>,
     pub(super) ids_from: &'a Arc<AtomicU64>,
+    pub(super) tape: &'a Arc<Tape>,
 }
 
 impl Assembly<'_> {
@@ -41,9 +43,13 @@ impl Assembly<'_> {
             let at_ms = 1_700_000_000_000 + ids_from.fetch_add(1, Ordering::Relaxed);
             Box::new(CountingIds::new(at_ms)) as Box<dyn Ids + Send>
         };
-        let outside: BTreeMap<DomainName, Arc<dyn Outside>> = BTreeMap::from([
-            (payment::PAYMENT, Arc::clone(self.pg) as Arc<dyn Outside>),
-            (data_platform::NAME, Arc::clone(self.platform) as Arc<dyn Outside>),
+        let overheard = |by: DomainName, outside: Arc<dyn Outside>| {
+            let outside = Overheard { by: by.clone(), outside, tape: Arc::clone(self.tape) };
+            (by, Arc::new(outside) as Arc<dyn Outside>)
+        };
+        let outside = BTreeMap::from([
+            overheard(payment::PAYMENT, Arc::clone(self.pg) as Arc<dyn Outside>),
+            overheard(data_platform::NAME, Arc::clone(self.platform) as Arc<dyn Outside>),
         ]);
         let parts = SystemParts {
             registry: self.registry.clone(),
@@ -56,6 +62,10 @@ impl Assembly<'_> {
             door_capacity: 20_000,
         };
         let (system, workers) = parts.assemble()?;
+        for handle in system.databases() {
+            let database = handle.database.name.clone();
+            handle.tail.observe(Arc::new(Ear { database, tape: Arc::clone(self.tape) }));
+        }
         let shop = Shop::new(system, self.registry.clone(), self.domains).unwrap();
         Ok((shop, workers))
     }

@@ -6,12 +6,14 @@ mod clock;
 mod disk;
 mod pg;
 mod shopping;
+mod tape;
 
 pub(crate) use books::check_books;
 pub(crate) use disk::{Disk, Faults, Upset};
 pub(crate) use pg::{OnCancel, OnCharge, Pg, Platform};
 
 pub(crate) use shopping::Buy;
+pub(crate) use tape::{Happened, Tape};
 
 use assembly::Assembly;
 use clock::TestClock;
@@ -19,6 +21,7 @@ use jumun_shop::quoter::Answer;
 use jumun_shop::{Domains, Policies, Shop};
 use kernel::ids::{LetterId, OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
+use kernel::routing::Routing;
 use kernel::state::Write;
 use kernel::topology::{Database, Topology};
 use kernel::{Command, Currency, DomainName, Key, Money, Record, Trace};
@@ -67,6 +70,7 @@ pub(crate) struct World {
     pub(crate) pg: Arc<Pg>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) tape: Arc<Tape>,
     pub(crate) disks: BTreeMap<String, Disk>,
     /// The text that the topology was read from.
     pub(crate) file: String,
@@ -123,7 +127,7 @@ impl World {
         let clock = Arc::new(TestClock::default());
         let pg = Arc::new(Pg::new(Arc::clone(&clock)));
         let platform = Arc::default();
-        let ids_from = Arc::default();
+        let (ids_from, tape) = (Arc::default(), Arc::default());
         let config = setting.config;
         let parts = Assembly {
             topology: &topology,
@@ -135,6 +139,7 @@ impl World {
             pg: &pg,
             platform: &platform,
             ids_from: &ids_from,
+            tape: &tape,
         };
         let (shop, workers) = parts.assemble().unwrap();
         let (name, held) = (topology.name.clone(), BTreeSet::new());
@@ -146,6 +151,7 @@ impl World {
             pg,
             platform,
             faults,
+            tape,
             disks,
             topology,
             registry,
@@ -191,6 +197,7 @@ impl World {
             pg: &self.pg,
             platform: &self.platform,
             ids_from: &self.ids_from,
+            tape: &self.tape,
         };
         (self.shop, self.workers) = parts.assemble()?;
         Ok(())
@@ -271,6 +278,11 @@ impl World {
             disk.write(&writes, &[]);
         }
         self.crash();
+    }
+
+    /// Who does what when something is said.
+    pub(crate) fn routing(&self) -> Routing {
+        self.registry.routing(&self.topology)
     }
 
     /// Sends a command and runs until it is answered.
