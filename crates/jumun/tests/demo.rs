@@ -50,6 +50,26 @@ fn the_story_holds_over_seven_services() {
     check_story("seven-services");
 }
 
+#[test]
+fn the_story_holds_where_the_order_calls_each_step() {
+    check_story("orchestrated-calls");
+}
+
+#[test]
+fn the_story_holds_where_all_steps_hear_at_once() {
+    check_story("choreographed-parallel");
+}
+
+#[test]
+fn the_story_holds_where_two_halves_work_side_by_side() {
+    check_story("validated-async");
+}
+
+#[test]
+fn the_story_holds_where_the_order_commands_by_message() {
+    check_story("orchestrated-messages");
+}
+
 /// Killed if the test fails before it has ended.
 struct Running(Child);
 

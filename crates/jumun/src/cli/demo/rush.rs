@@ -31,7 +31,7 @@ pub(super) async fn rush(stage: &mut Stage<'_>, cast: &Cast) -> anyhow::Result<(
     stage.story.expect("lamps left", cast.stock(&api, &stage.admin, "LAMP").await?, 0);
     let book = api.pg_book().await?;
     let ids: Vec<String> = orders.iter().map(|order| order.id.to_string()).collect();
-    let charges = book.iter().filter(|charge| ids.contains(&charge.reference)).count();
-    stage.story.expect("cards charged", charges, LAMPS);
+    let held = book.iter().filter(|charge| charge.status == "APPROVED" && ids.contains(&charge.reference));
+    stage.story.expect("cards charged and not given back", held.count(), LAMPS);
     Ok(())
 }
