@@ -276,12 +276,14 @@ impl Court<'_> {
         }
     }
 
-    /// What the books say counts as if it had been heard. Past the deadline it is also the last that is waited for.
+    /// What the books say counts as if it had been heard. Past the deadline it is also the last that is waited for, unless
+    /// it brings the saga on: the step that is asked for now has what is left of the inquiry's time.
     fn found(self, saga: &mut Saga, found: &[Said], rulings: &mut Vec<Ruling>) {
         for said in found {
             self.heard(saga, said, rulings);
         }
-        if saga.inquired && saga.status == SagaStatus::Pending {
+        let goes_on = rulings.iter().any(|ruling| matches!(ruling, Ruling::Ask(_)));
+        if saga.inquired && saga.status == SagaStatus::Pending && !goes_on {
             self.fail(saga, Reason::TIMED_OUT, rulings);
         }
     }

@@ -1,6 +1,6 @@
 //! Orders: what is answered, when, and how it looks.
 
-use crate::world::{MONOLITH, SEVEN_SERVICES, World};
+use crate::world::{MONOLITH, ORCHESTRATED_CALLS, SEVEN_SERVICES, World};
 use axum::body::Body;
 use axum::http::{Method, Request, StatusCode};
 use serde_json::{Value, json};
@@ -67,6 +67,34 @@ async fn an_order_is_placed_replayed_listed_and_cancelled() {
         assert_eq!(kinds, ["REFUND", "USE", "GRANT"]);
         let best = world.call(None, Method::GET, "/v1/bestsellers?days=1&limit=100", &[], None).await;
         assert_eq!(best.body, json!({"items": []}));
+    }
+}
+
+/// Where the order is saved provisionally once its stock is taken, lists wait for that; whoever has its id need not.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_is_listed_from_its_provisional_save_and_found_before_it() {
+    for (topology, listed_at_once) in [(ORCHESTRATED_CALLS, 0), (SEVEN_SERVICES, 1)] {
+        let world = World::new(topology);
+        let (admin, kim) = (world.admin().await, world.customer("kim", 10_000).await);
+        let mug = world.product(&admin, "MUG", 1_000, 5).await;
+        let held = world.hold_products(&mug).await;
+        let body = json!({"lines": lines(&mug, 2), "points": 2_000});
+        let headers = [("idempotency-key", "k"), ("prefer", "respond-async")];
+        let placed = world.post(&kim, "/v1/orders", &headers, &body).await;
+        assert_eq!(
+            (placed.status, placed.body["status"].as_str()),
+            (202, Some("PENDING")),
+            "{}",
+            placed.body
+        );
+        let found = world.get(&kim, placed.header("location").unwrap()).await;
+        assert_eq!((found.status, &found.body["id"]), (200, &placed.body["id"]));
+        let listed = async || world.get(&kim, "/v1/orders").await.body["items"].as_array().unwrap().len();
+        assert_eq!(listed().await, listed_at_once);
+        drop(held);
+        let settled = world.place(&kim, "k", &body).await;
+        assert_eq!(settled.body["status"], "CONFIRMED", "{}", settled.body);
+        assert_eq!(listed().await, 1);
     }
 }
 

@@ -22,6 +22,7 @@ use uuid::Uuid;
 
 pub(crate) const MONOLITH: &str = include_str!("../../../../topologies/monolith.toml");
 pub(crate) const SEVEN_SERVICES: &str = include_str!("../../../../topologies/seven-services.toml");
+pub(crate) const ORCHESTRATED_CALLS: &str = include_str!("../../../../topologies/orchestrated-calls.toml");
 pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// A running shop behind its door; no payment gateway answers.
@@ -97,6 +98,28 @@ impl World {
 
     pub(crate) fn someone(&self, user: &User) -> Someone {
         Someone { token: self.state.tokens().make(user, self.state.now()).unwrap() }
+    }
+
+    /// The database of products does nothing more until the returned sender is dropped: its worker waits in an answer.
+    pub(crate) async fn hold_products(&self, product: &str) -> std::sync::mpsc::Sender<()> {
+        let (sender, receiver) = std::sync::mpsc::channel::<()>();
+        let (waits, waiting) = tokio::sync::oneshot::channel();
+        let nothing = product::PatchProduct {
+            id: kernel::ids::ProductId(product.parse().unwrap()),
+            name: None,
+            price: None,
+            status: None,
+            expected_version: None,
+            by: kernel::ids::UserId(Uuid::nil()),
+            reason: None,
+        };
+        self.shop.system().send(nothing, Trace::default(), move |_| {
+            waits.send(()).unwrap();
+            // Ends with an error when the sender is dropped, which is what it waits for.
+            let _ = receiver.recv();
+        });
+        waiting.await.unwrap();
+        sender
     }
 
     pub(crate) async fn customer(&self, name: &str, points: i64) -> Someone {

@@ -422,6 +422,27 @@ fn the_books_are_looked_at_before_an_order_is_given_up() {
 }
 
 #[test]
+fn what_the_books_bring_on_has_the_rest_of_the_inquirys_time() {
+    let how = || Coordination { asked: vec![vec![Step::PAYMENT]], inquires: true, ..announce() };
+    check(
+        &how(),
+        &["point", "stock", "payment"],
+        "start                        => say placed [PENDING]
+         deadline                     => inquire point+stock+payment, wake in 2s [PENDING]
+         found point done, stock done => ask payment [PENDING]
+         payment done                 => say confirmed, sleep [CONFIRMED]",
+    );
+    check(
+        &how(),
+        &["point", "stock", "payment"],
+        "start                        => say placed [PENDING]
+         deadline                     => inquire point+stock+payment, wake in 2s [PENDING]
+         found point done, stock done => ask payment [PENDING]
+         deadline                     => say failing, wake in 1s [FAILING TIMED_OUT]",
+    );
+}
+
+#[test]
 fn a_poll_only_hastens() {
     check(
         &announce(),

@@ -21,6 +21,4 @@ mod shop;
 #[cfg(test)]
 mod topologies;
 #[cfg(test)]
-mod walks;
-#[cfg(test)]
 mod wire;

@@ -23,11 +23,15 @@ mod outages;
 #[cfg(test)]
 mod payments;
 #[cfg(test)]
+mod polls;
+#[cfg(test)]
 mod quotes;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
 mod rushes;
+#[cfg(test)]
+mod splits;
 #[cfg(test)]
 mod storms;
 #[cfg(test)]

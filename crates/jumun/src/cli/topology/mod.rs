@@ -1,7 +1,6 @@
 //! `jumun topology`: what the shipped topologies are, and whether a file is one.
 
 mod mermaid;
-mod sequence;
 
 use super::table::Table;
 use super::{Ended, say};
@@ -10,7 +9,6 @@ use clap::{Args, Subcommand};
 use jumun::config::File;
 use jumun::{Config, topologies};
 use kernel::topology::Topology;
-use sequence::Wanted;
 use shop::Domains;
 use std::path::PathBuf;
 
@@ -25,8 +23,7 @@ pub(crate) struct TopologyCommand {
 enum Subcommands {
     /// List the shipped topologies
     List,
-    /// Show one: its units with their domains and databases, what makes each step act and compensate, and what is said in an
-    /// order's life
+    /// Show one: its units with their domains and databases, and what makes each step act and compensate
     Show(Show),
     /// Check a topology file: OK, or its first fault with the line (exit code 1)
     Check(Check),
@@ -37,12 +34,9 @@ struct Show {
     /// A shipped topology's name, or a file
     #[arg(value_name = "NAME|FILE")]
     name: String,
-    /// Print Mermaid: a flowchart (solid arrows make a step act, dotted ones make it compensate), or with --flow a sequence diagram
+    /// Print a Mermaid flowchart: solid arrows make a step act, dotted ones make it compensate
     #[arg(long)]
     mermaid: bool,
-    /// Only what is said in this life of an order: success, refuse:STEP (that step refuses) or cancel
-    #[arg(long, value_name = "FLOW")]
-    flow: Option<Wanted>,
 }
 
 #[derive(Debug, Args)]
@@ -77,17 +71,11 @@ impl Show {
     fn run(&self, domains: &Domains) -> anyhow::Result<Ended> {
         let text = topologies::text(&self.name).map_err(anyhow::Error::msg)?;
         let (topology, registry) = domains.place(&text).with_context(|| format!("topology {}", self.name))?;
-        let routing = registry.routing(&topology);
-        let homes = Homes { topology: &topology, known: registry.known(), routing };
-        match (&self.flow, self.mermaid) {
-            (None, true) => say(mermaid::flowchart(&homes))?,
-            (Some(wanted), true) => say(sequence::diagram(&homes, &wanted.told(&homes)?))?,
-            (Some(wanted), false) => say(sequence::lines(&homes, wanted, &wanted.told(&homes)?))?,
-            (None, false) => {
-                let success = Wanted::success();
-                let told = success.told(&homes)?;
-                say(format_args!("{}\n{}", described(&homes), sequence::lines(&homes, &success, &told)))?;
-            }
+        let homes = Homes { topology: &topology, known: registry.known() };
+        if self.mermaid {
+            say(mermaid::flowchart(&homes))?;
+        } else {
+            say(described(&homes))?;
         }
         Ok(Ended::Well)
     }
@@ -112,7 +100,6 @@ impl Check {
 struct Homes<'a> {
     topology: &'a Topology,
     known: kernel::topology::Known,
-    routing: kernel::routing::Routing,
 }
 
 impl Homes<'_> {
@@ -144,22 +131,13 @@ fn described(homes: &Homes<'_>) -> String {
     for route in planned.chain(followers).filter_map(|step| topology.route(step)) {
         let step = route.step.as_str();
         let kind = if route.follower { "follows; cannot fail the order" } else { "" };
-        let coordination = topology.coordination();
         let heard = |words: &[String]| {
             if words.is_empty() { "the order's command".to_owned() } else { words.join(", ") }
         };
-        let (acts, mut undoes) = (heard(&route.acts_on), route.compensates_on.join(", "));
-        if coordination.undone_when_failing.contains(&route.step) {
-            undoes = if undoes.is_empty() { heard(&[]) } else { format!("{undoes}, {}", heard(&[])) };
-        }
+        let (acts, undoes) = (heard(&route.acts_on), heard(&route.compensates_on));
         steps.row(&[step, homes.unit_of(step), &acts, &undoes, kind]);
     }
     format!("{} — {}\n\n{}\n{units}\n{steps}", topology.name, topology.summary, settings(topology))
-}
-
-fn line(text: &mut String, one: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = std::fmt::Write::write_fmt(text, format_args!("{one}\n"));
 }
 
 fn settings(topology: &Topology) -> String {
