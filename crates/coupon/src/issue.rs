@@ -2,6 +2,7 @@
 
 use crate::NAME;
 use crate::tables::{Coupon, CouponHolder, CouponStatus, UserCoupon, UserCouponStatus};
+use crate::terms::Terms;
 use kernel::ids::{CouponId, UserCouponId, UserId};
 use kernel::{Command, Cx, DecideError, DomainName, Key, Refused, Stop, WorkingSet};
 use serde_json::json;
@@ -9,7 +10,7 @@ use serde_json::json;
 /// Gives the user a coupon of the campaign. Whether the user is active is for the caller to know.
 ///
 /// Refusals: 404; `COUPON_NOT_OPEN`, `COUPON_ALREADY_ISSUED`, `COUPON_SOLD_OUT` (409). Says `coupon.issued` about the
-/// campaign.
+/// campaign, with everything that a quote needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct IssueCoupon {
     /// The campaign.
@@ -57,7 +58,7 @@ impl IssueCoupon {
         state.put(&issued);
         state.put(&CouponHolder { coupon_id: coupon.id, user_id: self.user, user_coupon_id: issued.id });
         state.put(&Coupon { issued: coupon.issued + 1, ..coupon });
-        say("coupon.issued", &issued, cx);
+        say("coupon.issued", &issued, Some(issued.terms()), cx);
         Ok(issued)
     }
 }
@@ -85,15 +86,18 @@ pub(crate) fn put_expired(coupon: UserCoupon, state: &mut WorkingSet, cx: &mut C
         ..coupon
     };
     state.put(&expired);
-    say("coupon.expired", &expired, cx);
+    say("coupon.expired", &expired, None, cx);
 }
 
 /// All facts of one campaign share its key: a rush costs one log row a batch, and they stay in order.
-fn say(kind: &'static str, coupon: &UserCoupon, cx: &mut Cx<'_>) {
-    let body = json!({
+fn say(kind: &'static str, coupon: &UserCoupon, terms: Option<Terms>, cx: &mut Cx<'_>) {
+    let mut body = json!({
         "user_id": coupon.user_id,
         "coupon_id": coupon.coupon_id,
         "user_coupon_id": coupon.id,
     });
+    if let Some(terms) = terms {
+        body["terms"] = json!(terms);
+    }
     cx.state_fact(NAME, coupon.coupon_id.0, kind, body);
 }

@@ -19,7 +19,7 @@ mod tests;
 pub use campaign::{CreateCoupon, PatchCoupon};
 pub use issue::IssueCoupon;
 pub use tables::{Coupon, CouponHolder, CouponStatus, UserCoupon, UserCouponStatus};
-pub use terms::{Discount, discount_for};
+pub use terms::{Discount, Terms, discount_for};
 
 use kernel::{Cx, DecideError, Domain, DomainName, Due, Input, Keys, Participant, Record, Table, WorkingSet};
 use redeem::Redeem;

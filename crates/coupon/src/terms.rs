@@ -51,6 +51,44 @@ impl Discount {
     }
 }
 
+/// What a coupon was issued under: what it takes off, and when. It never changes, and is said with the issue, so that others
+/// can quote by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// What it takes off.
+    pub discount: Discount,
+    /// The least order total, in minor units, that it can be used on.
+    pub min_order_amount: Option<Money>,
+    /// From when it can be used.
+    pub valid_from: Timestamp,
+    /// Until when (the moment itself is too late).
+    pub valid_until: Timestamp,
+}
+
+impl Terms {
+    /// What an unused coupon takes off an order over `total` (before discount), or `None` if it cannot be used there:
+    /// outside its validity at `now`, or below its minimum order amount.
+    #[must_use]
+    pub fn off(&self, total: Money, now: Timestamp) -> Option<Money> {
+        let valid = self.valid_from <= now && now < self.valid_until;
+        let enough = self.min_order_amount.is_none_or(|least| total >= least);
+        if valid && enough { self.discount.off(total) } else { None }
+    }
+}
+
+impl UserCoupon {
+    /// The terms of the day it was issued.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        Terms {
+            discount: self.discount.0,
+            min_order_amount: self.min_order_amount,
+            valid_from: self.valid_from,
+            valid_until: self.valid_until,
+        }
+    }
+}
+
 /// The amount at `pointer` is above zero.
 pub(crate) fn above_zero(pointer: &'static str, amount: Money) -> Result<(), Refused> {
     if amount > Money::ZERO { Ok(()) } else { Err(checks::invalid(pointer, "must be above zero")) }
@@ -68,12 +106,8 @@ pub fn discount_for(
     now: Timestamp,
 ) -> Option<Money> {
     let coupon = user_coupon?;
-    let usable = match coupon.status {
-        UserCouponStatus::Issued => {
-            coupon.user_id == user && coupon.valid_from <= now && now < coupon.valid_until
-        }
-        UserCouponStatus::Used | UserCouponStatus::Expired => false,
-    };
-    let enough = coupon.min_order_amount.is_none_or(|least| total >= least);
-    if usable && enough { coupon.discount.0.off(total) } else { None }
+    match coupon.status {
+        UserCouponStatus::Issued if coupon.user_id == user => coupon.terms().off(total, now),
+        UserCouponStatus::Issued | UserCouponStatus::Used | UserCouponStatus::Expired => None,
+    }
 }

@@ -121,6 +121,11 @@ pub trait Domain: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a topology may leave it out.
+    fn optional(&self) -> bool {
+        false
+    }
+
     /// Names of what it listens to besides its steps (`order.confirmed`, `product.changed`).
     fn hears(&self) -> &'static [&'static str] {
         &[]

@@ -121,6 +121,21 @@ impl<D: Domain> Testbed<D> {
         self.put_to(&Input::Heard(Heard { key: plan.saga.0, at, by, said, plan: Some(plan) }))
     }
 
+    /// Lets the domain hear a fact that `by` states about `key`.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn hear_fact(
+        &mut self,
+        by: &DomainName,
+        key: Uuid,
+        kind: &str,
+        body: serde_json::Value,
+    ) -> Result<(), DecideError> {
+        let (at, said) = (self.now, Said::Fact { kind: SmolStr::new(kind), body });
+        self.put_to(&Input::Heard(Heard { key, at, by, said: &said, plan: None }))
+    }
+
     /// An operator lets a dead letter of this domain be tried again.
     ///
     /// # Errors

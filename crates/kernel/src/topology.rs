@@ -25,8 +25,20 @@ pub enum QuoteFrom {
     Local,
     /// The owners are asked; the catalogue is cached.
     Calls,
-    /// Replicas fed by events.
+    /// Replicas fed by events: the domain `replica`, beside `order`.
     Replica,
+}
+
+impl QuoteFrom {
+    /// The word for it in a file.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Calls => "calls",
+            Self::Replica => "replica",
+        }
+    }
 }
 
 /// When the data platform is told.
@@ -136,6 +148,8 @@ pub struct TopologyError {
 pub struct Known {
     /// Every registered domain, and the steps it runs.
     pub domains: BTreeMap<DomainName, Vec<Step>>,
+    /// Those of them that a topology may leave out.
+    pub optional: BTreeSet<DomainName>,
 }
 
 #[derive(Deserialize)]
@@ -144,7 +158,7 @@ struct File {
     name: Spanned<String>,
     summary: String,
     answer: Answer,
-    quote: QuoteFrom,
+    quote: Spanned<QuoteFrom>,
     #[serde(default)]
     payment_delivery: PaymentDelivery,
     saga: Spanned<SagaTable>,
@@ -275,13 +289,14 @@ struct Checker<'a> {
 }
 
 impl Checker<'_> {
-    fn error<T>(&self, at: &Spanned<String>, message: String) -> Result<T, TopologyError> {
+    fn error<T, S>(&self, at: &Spanned<S>, message: String) -> Result<T, TopologyError> {
         Err(TopologyError { line: line_at(self.text, at.span().start), message })
     }
 
     fn check(&self) -> Result<Topology, TopologyError> {
         let saga = self.file.saga.get_ref();
         let units = self.units()?;
+        self.check_quote(&units)?;
         let order = self.steps(&saga.order)?;
         let routes = self.routes(&order)?;
         let groups: Vec<Vec<Step>> = saga.groups.iter().map(|g| self.steps(g)).collect::<Result<_, _>>()?;
@@ -307,7 +322,7 @@ impl Checker<'_> {
             name: self.file.name.get_ref().clone(),
             summary: self.file.summary.clone(),
             answer: self.file.answer,
-            quote: self.file.quote,
+            quote: *self.file.quote.get_ref(),
             inquiry: saga.inquiry,
             listed_after,
             payment_delivery: self.file.payment_delivery,
@@ -355,15 +370,46 @@ impl Checker<'_> {
             }
             units.push(Unit { name: unit.name.get_ref().clone(), domains, own_store });
         }
-        if let Some(missing) = self.known.domains.keys().find(|domain| !placed.contains_key(*domain)) {
+        let needed = self.known.domains.keys().filter(|domain| !self.known.optional.contains(*domain));
+        if let Some(missing) = needed.into_iter().find(|domain| !placed.contains_key(*domain)) {
             return self.error(&self.file.name, format!("domain `{missing}` is placed nowhere"));
         }
         Ok(units)
     }
 
-    /// The domain that runs `step`.
+    /// Replicas stand in the database of the orders that are quoted from them, and nowhere else.
+    fn check_quote(&self, units: &[Unit]) -> Result<(), TopologyError> {
+        let (order, replica) = (DomainName::of("order"), DomainName::of("replica"));
+        let database = |domain: &DomainName| {
+            let home = units.iter().find(|u| u.domains.contains(domain) && !u.own_store.contains(domain));
+            home.map(|unit| &unit.name)
+        };
+        match (*self.file.quote.get_ref(), self.placed(&replica)) {
+            (QuoteFrom::Replica, _) if database(&replica).is_some_and(|r| Some(r) == database(&order)) => {
+                Ok(())
+            }
+            (QuoteFrom::Replica, _) => {
+                let complaint =
+                    "quotes are made from the domain `replica`: it must stand in the database of `order`";
+                self.error(&self.file.quote, complaint.to_owned())
+            }
+            (QuoteFrom::Local | QuoteFrom::Calls, None) => Ok(()),
+            (quote, Some(at)) => {
+                self.error(at, format!("`replica` is placed, but quotes are made by `{}`", quote.word()))
+            }
+        }
+    }
+
+    /// Where the file places `domain`.
+    fn placed(&self, domain: &DomainName) -> Option<&Spanned<String>> {
+        let mut domains = self.file.unit.iter().flat_map(|unit| &unit.get_ref().domains);
+        domains.find(|placed| placed.get_ref() == domain.as_str())
+    }
+
+    /// The domain that runs `step`, if it is placed.
     fn runner(&self, step: &Step) -> Option<&DomainName> {
-        self.known.domains.iter().find(|(_, steps)| steps.contains(step)).map(|(domain, _)| domain)
+        let placed = self.known.domains.iter().filter(|(domain, _)| self.placed(domain).is_some());
+        placed.into_iter().find(|(_, steps)| steps.contains(step)).map(|(domain, _)| domain)
     }
 
     fn step(&self, spanned: &Spanned<String>) -> Result<Step, TopologyError> {

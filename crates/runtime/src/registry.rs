@@ -45,7 +45,18 @@ impl Registry {
         let steps = |domain: &Arc<dyn Domain>| -> Vec<Step> {
             domain.participants().iter().map(|p| p.step()).collect()
         };
-        Known { domains: self.domains.iter().map(|domain| (domain.name(), steps(domain))).collect() }
+        let optional = self.domains.iter().filter(|domain| domain.optional());
+        Known {
+            domains: self.domains.iter().map(|domain| (domain.name(), steps(domain))).collect(),
+            optional: optional.map(|domain| domain.name()).collect(),
+        }
+    }
+
+    /// Those that `topology` places: one that it leaves out runs nothing and hears nothing.
+    #[must_use]
+    pub fn placed(mut self, topology: &Topology) -> Self {
+        self.domains.retain(|domain| topology.units.iter().any(|unit| unit.domains.contains(&domain.name())));
+        self
     }
 
     /// `topology` compiled for these domains.

@@ -66,7 +66,7 @@ impl Domains {
         &self.policies
     }
 
-    /// Reads a topology file for these domains, and the registry that runs it.
+    /// Reads a topology file for these domains, and the registry of those that it places.
     ///
     /// # Errors
     /// The file's first fault, with its line.
@@ -74,7 +74,7 @@ impl Domains {
         // A topology is checked against the domains' names and steps, which no setting changes.
         let known = self.registry(Wiring::default()).known();
         let topology = Topology::parse(file, &known)?;
-        let registry = self.registry(Wiring::from(&topology));
+        let registry = self.registry(Wiring::from(&topology)).placed(&topology);
         Ok((topology, registry))
     }
 
@@ -91,7 +91,8 @@ impl Domains {
             .with(Payment::new(policies.payment))
             .with(ranking::Ranking::default())
             .with(DataPlatform::new(policies.delivery))
-            .with(views);
+            .with(views)
+            .with(replica::Replica);
         self.added.iter().cloned().fold(registry, Registry::with_shared)
     }
 }

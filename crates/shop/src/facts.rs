@@ -81,6 +81,10 @@ pub trait Facts: Send + Sync {
 
     /// Point balances; users without one do not exist.
     fn balances(&self, ids: &BTreeSet<UserId>) -> Answers<UserId, Money>;
+
+    /// Whether the balance is asked where an order names the amount of points that it uses. If not, only the step that takes
+    /// them finds them short.
+    fn checks_amounts(&self) -> bool;
 }
 
 /// Facts read from the owners' databases in this process, with the catalogue cached.
@@ -141,6 +145,10 @@ impl Facts for LocalFacts {
         let points = load::<Points>(self.point.as_ref(), ids.iter().map(|id| (*id,)));
         let balance = |points: Points| (points.user_id, points.balance);
         Answers::of(ids, points.map(|points| points.into_iter().map(balance).collect()))
+    }
+
+    fn checks_amounts(&self) -> bool {
+        true
     }
 }
 

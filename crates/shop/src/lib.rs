@@ -7,6 +7,7 @@ pub mod domains;
 pub mod facts;
 mod poll;
 pub mod quoter;
+pub mod replica_facts;
 mod settle;
 mod shop;
 

@@ -201,7 +201,7 @@ impl Quoter {
             }
             let (user, payment) = (user_of(&waiting.ask), payment_of(&waiting.ask));
             users.extend(payment.map(|_| user));
-            balances.extend(payment.filter(|payment| wants_balance(payment)).map(|_| user));
+            balances.extend(payment.filter(|payment| self.wants_balance(payment)).map(|_| user));
         }
         let orders = load::<Order>(self.orders.as_ref(), orders)?;
         known.drafts = orders.into_iter().map(|order| (order.id, order)).collect();
@@ -217,6 +217,14 @@ impl Quoter {
             tracing::warn!(%error, "some quotes cannot be made");
         }
         Ok(known)
+    }
+
+    /// Whether this payment's points are looked up: none where none are used.
+    fn wants_balance(&self, payment: &Payment) -> bool {
+        match payment.points {
+            Points::All => true,
+            Points::Amount(amount) => amount != Money::ZERO && self.facts.checks_amounts(),
+        }
     }
 
     /// A coupon is asked about a total, so the lines are priced first.
@@ -259,7 +267,7 @@ impl Quoter {
         let products = known.products.missing(lines.iter().map(|(product, _)| product));
         products
             .or_else(|| known.users.missing(payment.map(|_| &user)))
-            .or_else(|| known.balances.missing(payment.filter(|one| wants_balance(one)).map(|_| &user)))
+            .or_else(|| known.balances.missing(payment.filter(|one| self.wants_balance(one)).map(|_| &user)))
             .or_else(|| known.discounts.missing(self.coupon_ask(ask, known).as_ref()))
     }
 
@@ -308,7 +316,8 @@ impl Quoter {
         let facts = PayerFacts {
             active: Some(known.users.found.get(&user).copied().unwrap_or(false)),
             discount: ask.map(|ask| known.discounts.found.get(&ask).copied()),
-            balance: wants_balance(payment)
+            balance: self
+                .wants_balance(payment)
                 .then(|| known.balances.found.get(&user).copied().unwrap_or(Money::ZERO)),
         };
         quote::freeze(plan, payment, facts, self.steps_of.as_ref())
@@ -335,11 +344,6 @@ impl Known {
 
 fn unavailable(error: &StoreError) -> CommandError {
     CommandError::Unavailable("quote".to_owned(), error.to_string())
-}
-
-/// Whether the balance is asked for: not where no points are used.
-fn wants_balance(payment: &Payment) -> bool {
-    payment.points != Points::Amount(Money::ZERO)
 }
 
 fn payment_of(ask: &Ask) -> Option<&Payment> {

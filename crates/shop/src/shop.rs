@@ -1,12 +1,13 @@
 //! The facade: what HTTP, the command line and applications use.
 
 use crate::domains::{Domains, steps_of};
-use crate::facts::{Catalogue, LocalFacts, load, read};
+use crate::facts::{Catalogue, Facts, LocalFacts, load, read};
 use crate::poll::Polls;
 use crate::quoter::{Ask, Quoter, QuoterParts};
+use crate::replica_facts::ReplicaFacts;
 use kernel::error::Refused;
 use kernel::ids::OrderId;
-use kernel::topology::Topology;
+use kernel::topology::{QuoteFrom, Topology};
 use kernel::{Command, Currency, DomainName, Key, Record, Trace};
 use order::{Born, KeyHash, Order};
 use parking_lot::Mutex;
@@ -68,15 +69,19 @@ impl Shop {
             payment.tail.observe(Arc::clone(&charges) as Arc<dyn Observer>);
         }
         let reader = |name| home(name).map(|home| Arc::clone(&home.reader));
-        let facts = LocalFacts::new(
+        let owners = Box::new(LocalFacts::new(
             reader("product")?,
             reader("user")?,
             reader("coupon")?,
             reader("point")?,
             catalogue,
-        );
+        ));
+        let facts: Box<dyn Facts> = match system.topology().quote {
+            QuoteFrom::Local | QuoteFrom::Calls => owners,
+            QuoteFrom::Replica => Box::new(ReplicaFacts::new(reader("replica")?, owners)),
+        };
         let quoter = Quoter::new(QuoterParts {
-            facts: Box::new(facts),
+            facts,
             orders: reader("order")?,
             door: Arc::clone(&home("order")?.door),
             clock: Arc::clone(system.clock()),

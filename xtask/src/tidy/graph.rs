@@ -21,6 +21,7 @@ pub(super) const DOMAINS: &[&str] = &[
     "jumun-ranking",
     "jumun-data-platform",
     "jumun-read-model",
+    "jumun-replica",
 ];
 
 /// What the domains are written in; pure as they are.

@@ -127,6 +127,12 @@ fn an_issue_is_said_about_its_campaign() {
     let Said::Fact { kind, body } = &bench.said[0] else { panic!("{:?}", bench.said) };
     let expected = serde_json::json!({
         "user_id": user(1), "coupon_id": held.coupon_id, "user_coupon_id": held.id,
+        "terms": {
+            "discount": { "type": "fixed", "amount": 500 },
+            "min_order_amount": null,
+            "valid_from": "1970-01-01T00:00:01.000Z",
+            "valid_until": "1970-01-01T00:00:02.000Z",
+        },
     });
     assert_eq!((kind.as_str(), body), ("coupon.issued", &expected));
 }

@@ -18,7 +18,7 @@ pub(crate) const ORCHESTRATED_MESSAGES: &str =
 pub(crate) const VALIDATED_ASYNC: &str = include_str!("../../../../topologies/validated-async.toml");
 
 /// Every domain, and the steps it runs.
-const DOMAINS: [(&str, &[&str]); 9] = [
+const DOMAINS: [(&str, &[&str]); 10] = [
     ("user", &[]),
     ("product", &["stock"]),
     ("point", &["point", "credit"]),
@@ -28,7 +28,11 @@ const DOMAINS: [(&str, &[&str]); 9] = [
     ("ranking", &["sales"]),
     ("data-platform", &[]),
     ("read-model", &[]),
+    ("replica", &[]),
 ];
+
+/// What a topology may leave out.
+const OPTIONAL: [&str; 1] = ["replica"];
 
 /// What the read model shows.
 const VIEWED: [&str; 9] = [
@@ -45,7 +49,7 @@ const VIEWED: [&str; 9] = [
 
 pub(crate) fn known() -> Known {
     let domains = DOMAINS.iter().map(|(domain, names)| (DomainName::new(domain), steps(names)));
-    Known { domains: domains.collect() }
+    Known { domains: domains.collect(), optional: OPTIONAL.map(DomainName::new).into() }
 }
 
 pub(crate) fn steps(names: &[&str]) -> Vec<Step> {

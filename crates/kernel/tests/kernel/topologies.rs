@@ -4,9 +4,9 @@ use crate::script::joined;
 use crate::shop::{
     MONOLITH, ORCHESTRATED_MESSAGES, SEVEN_SERVICES, VALIDATED_ASYNC, known, shipped, topology,
 };
-use jumun_kernel::Step;
 use jumun_kernel::judge::Coordination;
 use jumun_kernel::topology::{Answer, PaymentDelivery, QuoteFrom, Topology};
+use jumun_kernel::{DomainName, Step};
 
 #[test]
 fn every_topology_that_ships_parses_under_its_files_name() {
@@ -130,6 +130,54 @@ fn each_domain_is_placed_exactly_once() {
     );
     check("\"user\", ", "", "line 1: domain `user` is placed nowhere");
     check("name = \"money\"", "name = \"shop\"", "line 12: unit `shop` is named twice");
+}
+
+/// The small file that quotes from `quote`, with these domains in its first unit.
+fn quoting(quote: &str, domains: &str) -> Result<Topology, String> {
+    let text = GOOD
+        .replace("quote = \"calls\"", &format!("quote = \"{quote}\""))
+        .replace("\"order\", ", &format!("\"order\", {domains}"));
+    Topology::parse(&text, &known()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_domain_that_may_be_left_out_is_placed_where_it_is_needed_and_nowhere_else() {
+    for quote in ["local", "calls"] {
+        assert!(quoting(quote, "").is_ok());
+        let complaint = format!("line 8: `replica` is placed, but quotes are made by `{quote}`");
+        assert_eq!(quoting(quote, "\"replica\", ").unwrap_err(), complaint);
+    }
+    let replicas = quoting("replica", "\"replica\", ").unwrap();
+    assert_eq!(replicas.quote, QuoteFrom::Replica);
+    assert!(replicas.units[0].domains.contains(&DomainName::new("replica")));
+}
+
+#[test]
+fn replicas_stand_in_the_database_of_the_orders_that_are_quoted_from_them() {
+    let complaint =
+        "line 4: quotes are made from the domain `replica`: it must stand in the database of `order`";
+    assert_eq!(quoting("replica", "").unwrap_err(), complaint);
+    let beside = GOOD.replace("\"calls\"", "\"replica\"");
+    for (here, there) in [
+        ("[\"point\", \"payment\"]", "[\"point\", \"payment\", \"replica\"]"),
+        ("\"read-model\"]\nown_store = [", "\"read-model\", \"replica\"]\nown_store = [\"replica\", "),
+        ("\"read-model\"]\nown_store = [", "\"read-model\", \"replica\"]\nown_store = [\"order\", "),
+    ] {
+        assert_eq!(beside.matches(here).count(), 1);
+        let error = Topology::parse(&beside.replace(here, there), &known()).unwrap_err();
+        assert_eq!(error.to_string(), complaint, "{there}");
+    }
+}
+
+#[test]
+fn a_step_is_run_by_a_domain_that_is_placed() {
+    let mut known = known();
+    known.optional.insert(DomainName::new("ranking"));
+    let unplaced = GOOD.replace("\"ranking\", ", "");
+    let error = Topology::parse(&unplaced, &known).unwrap_err();
+    assert_eq!(error.to_string(), "line 32: no domain runs a step `sales`");
+    let (without, _) = unplaced.split_once("[follower.sales]").unwrap();
+    assert!(Topology::parse(without, &known).is_ok());
 }
 
 #[test]
