@@ -175,7 +175,7 @@ fn a_step_is_run_by_a_domain_that_is_placed() {
     known.optional.insert(DomainName::new("ranking"));
     let unplaced = GOOD.replace("\"ranking\", ", "");
     let error = Topology::parse(&unplaced, &known).unwrap_err();
-    assert_eq!(error.to_string(), "line 32: no domain runs a step `sales`");
+    assert_eq!(error.to_string(), "line 31: no domain runs a step `sales`");
     let (without, _) = unplaced.split_once("[follower.sales]").unwrap();
     assert!(Topology::parse(without, &known).is_ok());
 }

@@ -29,6 +29,8 @@ mod quotes;
 #[cfg(test)]
 mod refusals;
 #[cfg(test)]
+mod replicas;
+#[cfg(test)]
 mod rushes;
 #[cfg(test)]
 mod splits;

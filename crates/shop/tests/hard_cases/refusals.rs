@@ -4,6 +4,7 @@ use crate::support::{ADMIN, Buy, MONOLITH, OnCharge, SHIPPED, Setting, World, bo
 use kernel::ids::OrderId;
 use kernel::judge::SagaStatus;
 use kernel::participation::{Inbox, InboxState};
+use kernel::topology::QuoteFrom;
 use kernel::{Reason, Step};
 use order::quote::Points;
 use std::time::Duration;
@@ -111,7 +112,9 @@ fn a_refusal_at_the_quote_is_a_failed_order_without_steps() {
         let (user, other, mug) = (world.customer(100), world.customer(100), world.product(1_500, 5));
         let of_another = world.coupon(other, 500, 3_600);
         let coupon = world.buy(&Buy::by_card(user, mug, 1).coupon(of_another));
-        let points = world.buy(&Buy::by_card(user, mug, 1).points(101));
+        // Who quotes from replicas asks for no balance where the amount is named: the step finds it short.
+        let asks = world.shop.topology().quote != QuoteFrom::Replica;
+        let points = asks.then(|| world.buy(&Buy::by_card(user, mug, 1).points(101)));
         let suspend = user::PatchUser {
             id: user,
             name: None,
@@ -124,11 +127,11 @@ fn a_refusal_at_the_quote_is_a_failed_order_without_steps() {
         world.ask(suspend).unwrap();
         let inactive = world.buy(&Buy::by_card(user, mug, 1));
         let expected = [
-            (coupon, Reason::COUPON_INVALID),
+            (Some(coupon), Reason::COUPON_INVALID),
             (points, Reason::POINTS_SHORT),
-            (inactive, Reason::USER_INACTIVE),
+            (Some(inactive), Reason::USER_INACTIVE),
         ];
-        for (order, reason) in expected {
+        for (order, reason) in expected.into_iter().filter_map(|(order, reason)| Some((order?, reason))) {
             assert_eq!(world.status(order), (SagaStatus::Failed, Some(reason)), "{}", world.name);
             assert!(step_names(&world, order).is_empty(), "{}", world.name);
             assert_eq!(world.said(order)["order.failed"], 1, "{}", world.name);
