@@ -1,5 +1,6 @@
 //! Messages that come twice, late, early and in any order; requests that come twice.
 
+use crate::splits::world_of;
 use crate::support::{Buy, OnCharge, World, born, check_books, taken};
 use kernel::ids::{OrderId, SagaId};
 use kernel::judge::SagaStatus;
@@ -98,8 +99,8 @@ fn messages_in_any_order_end_in_the_same_books() {
     }
 }
 
-/// Only in a chain: there the action is the word of the step before, which waits, and the compensation overtakes it. Where both are
-/// order's words they come in order, by one log.
+/// In a chain the action is the word of the step before, which waits, and order's compensation overtakes it. Where both are order's
+/// words they come in order, by one log.
 #[test]
 fn a_compensation_that_comes_before_its_action_leaves_nothing_to_act_on() {
     let mut world = World::new(crate::support::SEVEN);
@@ -118,6 +119,33 @@ fn a_compensation_that_comes_before_its_action_leaves_nothing_to_act_on() {
     assert_eq!(world.status(order), (SagaStatus::Failed, Some(Reason::CANCELLED_BY_CUSTOMER)));
     assert_eq!(world.said(order).get("coupon.done"), None, "a late action finds the tombstone");
     assert_eq!(world.pg.charged(), 0);
+    check_books(&world);
+}
+
+/// Where two halves work side by side, the word of the other half that it refused overtakes order's word to act.
+#[test]
+fn a_refusal_of_the_other_half_that_comes_before_the_action_leaves_nothing_to_act_on() {
+    let mut world = world_of("validated-async");
+    let (user, mug) = (world.customer(1_000), world.product(1_500, 5));
+    let coupon = world.coupon(user, 500, 3_600);
+    world.hold("point");
+    let order = world.buy(&Buy::by_card(user, mug, 6).coupon(coupon).points(400));
+    assert_eq!(world.status(order), (SagaStatus::Failing, Some(Reason::OUT_OF_STOCK)));
+    // From memory nothing is heard any more, and order's log cannot be read.
+    world.crash();
+    world.disk("order").log_away(true);
+    world.let_go();
+    for _ in 0..3 {
+        world.step("point");
+    }
+    for step in [Step::POINT, Step::COUPON] {
+        let row: Inbox = world.get("point", (SagaId::from(order), step));
+        assert_eq!((row.state, row.receipt), (InboxState::Compensated, None));
+    }
+    world.disk("order").log_away(false);
+    world.wait(2);
+    assert_eq!(world.status(order), (SagaStatus::Failed, Some(Reason::OUT_OF_STOCK)));
+    assert_eq!(world.said(order).get("point.done"), None, "a late action finds the tombstone");
     check_books(&world);
 }
 
