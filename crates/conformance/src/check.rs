@@ -109,3 +109,111 @@ impl fmt::Display for Report {
         write!(f, "{} scenes played, {} findings", self.played.len(), self.findings.len())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::{OrderBook, ProductBook};
+
+    fn confirmed(id: &str, points: i64) -> OrderBook {
+        let steps = vec![("stock".to_owned(), "DONE".to_owned())];
+        OrderBook {
+            id: Some(id.to_owned()),
+            status: "CONFIRMED".to_owned(),
+            points,
+            steps,
+            ..OrderBook::default()
+        }
+    }
+
+    fn books(orders: Vec<(&str, OrderBook)>) -> Books {
+        let product = ProductBook { stock: 3, sold: 2, ranked: 2 };
+        Books {
+            orders: orders.into_iter().map(|(name, order)| (format!("here/{name}"), order)).collect(),
+            products: BTreeMap::from([
+                ("here/mug".to_owned(), product),
+                ("elsewhere/mug".to_owned(), product),
+            ]),
+            ..Books::default()
+        }
+    }
+
+    fn compare(expect: &'static str, orders: Vec<(&str, OrderBook)>) -> Vec<String> {
+        differences(&Scene::new("here", |_| {}, expect), &books(orders))
+    }
+
+    const MUG: &str = "product mug: stock 3, sold 2, best sellers 2";
+
+    #[test]
+    fn what_is_as_it_must_be_is_no_finding() {
+        let order = || vec![("one", confirmed("1", 400))];
+        let expected = "order one: CONFIRMED, points 400\nproduct mug: stock 3, sold 2, best sellers 2";
+        assert_eq!(compare(expected, order()), [""; 0]);
+        let either =
+            "order one: CANCELLED | CONFIRMED, points 400\nproduct mug: stock 3, sold 2, best sellers 2";
+        assert_eq!(compare(either, order()), [""; 0]);
+    }
+
+    #[test]
+    fn what_is_missing_unexpected_or_different_is_a_finding() {
+        assert_eq!(compare(MUG, vec![("one", confirmed("1", 0))]), ["unexpected: order one: CONFIRMED"]);
+        let expected = "order one: FAILED POINTS_SHORT\nproduct mug: stock 3, sold 2, best sellers 2";
+        assert_eq!(
+            compare(expected, vec![("one", confirmed("1", 0))]),
+            ["order one: CONFIRMED; it must be: FAILED POINTS_SHORT"]
+        );
+        assert_eq!(compare(expected, Vec::new()), ["missing: order one: FAILED POINTS_SHORT"]);
+    }
+
+    #[test]
+    fn a_crowd_is_counted_whoever_wins() {
+        let crowd = |winner: &str| {
+            let lost = |id: &str| OrderBook { turned_down: vec!["SOLD_OUT".to_owned()], ..confirmed(id, 0) };
+            let one = |name| (name, if name == winner { confirmed(name, 0) } else { lost(name) });
+            vec![one("one#1"), one("one#2"), one("one#3")]
+        };
+        let expected = "
+            1 × order one: CONFIRMED
+            2 × order one: CONFIRMED, SOLD_OUT
+            product mug: stock 3, sold 2, best sellers 2";
+        for winner in ["one#1", "one#2", "one#3"] {
+            assert_eq!(compare(expected, crowd(winner)), [""; 0]);
+        }
+        let nobody = compare(expected, crowd("one#4"));
+        let findings = [
+            "missing: 1 × order one: CONFIRMED",
+            "missing: 2 × order one: CONFIRMED, SOLD_OUT",
+            "unexpected: 3 × order one: CONFIRMED, SOLD_OUT",
+        ];
+        assert_eq!(nobody, findings);
+    }
+
+    #[test]
+    fn a_step_that_is_not_at_rest_with_its_order_shows() {
+        let failed = |step: &str| OrderBook {
+            status: "FAILED TIMED_OUT".to_owned(),
+            steps: vec![("stock".to_owned(), step.to_owned())],
+            ..confirmed("1", 400)
+        };
+        let expected = "order one: FAILED TIMED_OUT\nproduct mug: stock 3, sold 2, best sellers 2";
+        assert_eq!(compare(expected, vec![("one", failed("COMPENSATED"))]), [""; 0]);
+        assert_eq!(
+            compare(expected, vec![("one", failed("DONE"))]),
+            ["order one: FAILED TIMED_OUT, step stock DONE; it must be: FAILED TIMED_OUT"]
+        );
+    }
+
+    #[test]
+    fn the_same_order_under_another_name_is_said_to_be_the_first() {
+        let expected =
+            "order one: CONFIRMED\norder again: is one\nproduct mug: stock 3, sold 2, best sellers 2";
+        assert_eq!(
+            compare(expected, vec![("one", confirmed("1", 0)), ("again", confirmed("1", 0))]),
+            [""; 0]
+        );
+        assert_eq!(
+            compare(expected, vec![("one", confirmed("1", 0)), ("again", confirmed("2", 0))]),
+            ["order again: CONFIRMED; it must be: is one"]
+        );
+    }
+}
