@@ -4,13 +4,17 @@ mod assembly;
 mod books;
 mod clock;
 mod disk;
+mod inline;
 mod pg;
+mod platform;
 mod shopping;
 mod tape;
 
 pub(crate) use books::check_books;
 pub(crate) use disk::{Disk, Faults, Upset};
-pub(crate) use pg::{OnCancel, OnCharge, Pg, Platform};
+pub(crate) use inline::inline;
+pub(crate) use pg::{OnCancel, OnCharge, Pg};
+pub(crate) use platform::{OnApproval, Platform};
 
 pub(crate) use shopping::Buy;
 pub(crate) use tape::{Happened, Tape};
@@ -186,6 +190,7 @@ impl World {
     pub(crate) fn restart(&mut self) -> Result<(), StoreError> {
         self.workers.clear();
         self.pg.hang_up();
+        self.platform.hang_up();
         self.disks.values().for_each(Disk::abandon);
         let parts = Assembly {
             topology: &self.topology,
@@ -206,7 +211,7 @@ impl World {
     /// Steps everything that is not held until nothing moves.
     pub(crate) fn run(&mut self) {
         for _ in 0..MOST_STEPS {
-            let mut moved = self.shop.quoter().step(1_000) + self.pg.step();
+            let mut moved = self.shop.quoter().step(1_000) + self.pg.step() + self.platform.step();
             for worker in self.workers.iter_mut().filter(|worker| !self.held.contains(worker.name())) {
                 moved += usize::from(worker.step() == Stepped::Worked);
                 if self.upsets_kill && self.faults.happened() {
