@@ -75,6 +75,20 @@ fn a_refused_delivery_cancels_the_charge_and_everyone_compensates() {
 }
 
 #[test]
+fn the_charge_is_cancelled_at_once_without_a_word_from_the_order() {
+    let apart = |world: &World| world.apart("order", "payment") && world.apart("order", "data-platform");
+    for (mut world, order, _) in each(&[OnApproval::Breaks; 3]).filter(|(world, ..)| apart(world)) {
+        world.hold("order");
+        world.wait(10);
+        assert_eq!(world.status(order).0, SagaStatus::Pending, "{}: it has not heard of it", world.name);
+        assert!(world.pg.holds().is_empty(), "{}", world.name);
+        world.let_go();
+        world.wait(5);
+        check(&world, order, SagaStatus::Failed, Some(Reason::DELIVERY_FAILED), &[Failed]);
+    }
+}
+
+#[test]
 fn a_delivery_that_fails_twice_is_sent_again_and_confirms() {
     for (mut world, order, _) in each(&[OnApproval::Breaks, OnApproval::IsLost]) {
         world.wait(10);
