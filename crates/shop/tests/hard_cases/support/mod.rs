@@ -27,7 +27,7 @@ use kernel::ids::{LetterId, OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::routing::Routing;
 use kernel::state::Write;
-use kernel::topology::{Database, Topology};
+use kernel::topology::{Database, PaymentDelivery, Topology};
 use kernel::{Command, Currency, DomainName, Key, Money, Record, Trace};
 use order::{Born, Order};
 use runtime::message::LetterOrder;
@@ -179,6 +179,11 @@ impl World {
         let Topology { order, always, .. } = &self.topology;
         let planned = order.iter().filter(|step| always.contains(step) || steps.contains(&step.as_str()));
         planned.map(ToString::to_string).collect()
+    }
+
+    /// Whether the data platform is told of the payment before the order is confirmed.
+    pub(crate) fn delivers_inline(&self) -> bool {
+        self.topology.payment_delivery == PaymentDelivery::Inline
     }
 
     /// The process is killed and started again over the same databases; what was in memory is gone.

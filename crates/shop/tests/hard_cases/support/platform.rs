@@ -5,7 +5,7 @@ use kernel::ids::OrderId;
 use runtime::Door;
 use runtime::ports::outside::Outside;
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex};
 
 /// What one telling of a payment's approval comes to.
@@ -37,10 +37,14 @@ struct State {
     waiting: VecDeque<(DeliveryCall, Arc<Door>)>,
     held: Vec<(DeliveryCall, Arc<Door>)>,
     approvals: VecDeque<OnApproval>,
+    /// What approvals come to when their script is over.
+    then_approval: Option<OnApproval>,
     down: bool,
     repeats: bool,
     /// What was taken, by the id that it is known by.
     book: BTreeMap<String, DeliveryCall>,
+    /// The same in the order in which it was first taken.
+    taken: Vec<(OrderId, DeliveryEvent)>,
     /// Every call that came, in order.
     came: Vec<DeliveryEvent>,
 }
@@ -49,6 +53,11 @@ impl Platform {
     /// The next approvals come to this, one each; those after them are taken.
     pub(crate) fn approvals(&self, script: impl IntoIterator<Item = OnApproval>) {
         self.state.lock().unwrap().approvals = script.into_iter().collect();
+    }
+
+    /// Every approval without a script comes to this.
+    pub(crate) fn every_approval(&self, then: Option<OnApproval>) {
+        self.state.lock().unwrap().then_approval = then;
     }
 
     /// It answers everything with a server error.
@@ -78,10 +87,10 @@ impl Platform {
         state.held.clear();
     }
 
-    /// What it was told of an order and took.
-    pub(crate) fn was_told(&self, order: OrderId) -> BTreeSet<DeliveryEvent> {
+    /// What it was told of an order, in the order in which it first took it.
+    pub(crate) fn was_told(&self, order: OrderId) -> Vec<DeliveryEvent> {
         let state = self.state.lock().unwrap();
-        state.book.values().filter(|call| call.order_id == order).map(|call| call.event).collect()
+        state.taken.iter().filter(|(of, _)| *of == order).map(|(_, event)| *event).collect()
     }
 
     /// How often it was called about this word, whatever came of it.
@@ -114,7 +123,7 @@ impl State {
         // What it has it takes again, as any receiver that dedupes.
         let is_new = !self.book.contains_key(call.webhook_id.as_str());
         let script = match call.event {
-            DeliveryEvent::PaymentApproved if is_new => self.approvals.pop_front(),
+            DeliveryEvent::PaymentApproved if is_new => self.approvals.pop_front().or(self.then_approval),
             _ => None,
         };
         match script.unwrap_or(OnApproval::Takes) {
@@ -142,8 +151,10 @@ impl State {
 
     /// One id, one body.
     fn take(&mut self, call: &DeliveryCall) {
-        let known = self.book.insert(call.webhook_id.to_string(), call.clone());
-        assert!(known.is_none_or(|known| known.body == call.body), "{} has two bodies", call.webhook_id);
+        match self.book.insert(call.webhook_id.to_string(), call.clone()) {
+            Some(known) => assert_eq!(known.body, call.body, "{} has two bodies", call.webhook_id),
+            None => self.taken.push((call.order_id, call.event)),
+        }
     }
 }
 
