@@ -1,7 +1,6 @@
 //! A topology: which domains share a deployment unit, who hears whom, when the client is answered. Data, read from TOML
 //! and checked when loaded; every complaint names a line.
 
-mod delivery;
 mod placing;
 
 use crate::judge::Coordination;
@@ -51,7 +50,7 @@ pub enum PaymentDelivery {
     /// After the fact.
     #[default]
     Deferred,
-    /// As a step of the saga, [`Step::DELIVERY`]: a failed delivery fails the order. The final words go after the fact as well.
+    /// Inside the payment step: a failed delivery cancels the charge.
     Inline,
 }
 
@@ -162,7 +161,8 @@ struct File {
     summary: String,
     answer: Answer,
     quote: Spanned<QuoteFrom>,
-    payment_delivery: Option<Spanned<PaymentDelivery>>,
+    #[serde(default)]
+    payment_delivery: PaymentDelivery,
     saga: Spanned<SagaTable>,
     unit: Vec<Spanned<UnitTable>>,
     #[serde(default)]
@@ -222,16 +222,11 @@ impl Topology {
     /// # Errors
     /// The first complaint, with its line.
     pub fn parse(text: &str, known: &Known) -> Result<Self, TopologyError> {
-        let mut file: File = toml::from_str(text).map_err(|error| TopologyError {
+        let file: File = toml::from_str(text).map_err(|error| TopologyError {
             line: error.span().map_or(1, |span| line_at(text, span.start)),
             message: error.message().to_owned(),
         })?;
-        // As it stands, whatever the setting: a mistake in a step that does not take part is named, too.
-        let whole = Checker { text, known, file: &file }.check()?;
-        match delivery::settle(text, &mut file)? {
-            true => Checker { text, known, file: &file }.check(),
-            false => Ok(whole),
-        }
+        Checker { text, known, file: &file }.check()
     }
 
     /// The databases, one batch loop each: a unit's, then those of its domains that keep a store of their own.
@@ -332,7 +327,7 @@ impl Checker<'_> {
             quote: *self.file.quote.get_ref(),
             inquiry: saga.inquiry,
             listed_after,
-            payment_delivery: self.file.payment_delivery(),
+            payment_delivery: self.file.payment_delivery,
             order,
             always,
             groups,

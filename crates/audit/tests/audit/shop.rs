@@ -297,7 +297,7 @@ impl World {
         );
     }
 
-    pub(crate) fn delivery(&mut self, order_id: OrderId, event: DeliveryEvent) {
+    fn delivery(&mut self, order_id: OrderId, event: DeliveryEvent) {
         self.put(
             &data_platform::NAME,
             &Delivery {
@@ -309,7 +309,6 @@ impl World {
                 attempts: 1,
                 next_at: None,
                 error: None,
-                in_doubt_at: None,
                 letter: None,
                 trace: Trace::default(),
                 created_at: NOW,

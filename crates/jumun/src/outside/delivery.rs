@@ -13,7 +13,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 type Job = (DeliveryCall, Arc<Door>);
 
@@ -67,17 +66,13 @@ fn write_all(jobs: &Receiver<Job>, mut file: File) {
         }
         let outcome = match file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()) {
             Ok(()) => DeliveryOutcome::Taken,
-            // Part of it may be there.
-            Err(error) => DeliveryOutcome::Unknown { detail: format!("file: {error}") },
+            Err(error) => DeliveryOutcome::Failed { detail: format!("file: {error}"), retry: true },
         };
         for (call, door) in batch {
             door.tell(call.answer(outcome.clone()), call.trace);
         }
     }
 }
-
-/// The longest that a receiver may take to answer, however patient the delivery is.
-const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// Posts deliveries as Standard Webhooks.
 pub struct HttpSink {
@@ -114,7 +109,7 @@ impl HttpSink {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(LONGEST_CALL);
+            .timeout(std::time::Duration::from_secs(10));
         if allow_private { client.build() } else { client.dns_resolver(Arc::new(PublicOnly)).build() }
     }
 
@@ -148,10 +143,7 @@ impl Outside for HttpSink {
         for (name, value) in signed.pairs() {
             post = post.header(name, value);
         }
-        let post = post
-            .timeout(call.answer_within.min(LONGEST_CALL))
-            .header("traceparent", call.trace.to_string())
-            .body(call.body.to_string());
+        let post = post.header("traceparent", call.trace.to_string()).body(call.body.to_string());
         self.runtime.spawn(async move {
             let outcome = match post.send().await {
                 Ok(answer) if answer.status().is_success() => DeliveryOutcome::Taken,
@@ -159,22 +151,13 @@ impl Outside for HttpSink {
                 Ok(answer) => {
                     DeliveryOutcome::Failed { detail: format!("status {}", answer.status()), retry: true }
                 }
-                Err(error) => not_answered(error),
+                // Without the URL: it may carry a secret.
+                Err(error) => {
+                    DeliveryOutcome::Failed { detail: error.without_url().to_string(), retry: true }
+                }
             };
             door.tell(call.answer(outcome), call.trace);
         });
-    }
-}
-
-/// What a call without an answer came to. The URL is left out: it may carry a secret.
-fn not_answered(error: reqwest::Error) -> DeliveryOutcome {
-    // Without a connection nothing was sent.
-    let was_sent = !error.is_connect() && !error.is_builder();
-    let detail = error.without_url().to_string();
-    if was_sent {
-        DeliveryOutcome::Unknown { detail }
-    } else {
-        DeliveryOutcome::Failed { detail, retry: true }
     }
 }
 

@@ -11,8 +11,6 @@ mod conformance;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
-mod delivery;
-#[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod first_line;

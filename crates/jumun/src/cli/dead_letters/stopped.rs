@@ -186,8 +186,7 @@ fn is_under_way(shop: &Shop, letter: &DeadLetter) -> anyhow::Result<bool> {
         DeliveryStatus::Waiting
         | DeliveryStatus::Delivered
         | DeliveryStatus::Dead
-        | DeliveryStatus::Resolved
-        | DeliveryStatus::Refused => false,
+        | DeliveryStatus::Resolved => false,
     };
     Ok(order.is_some_and(|order| !order.status.is_settled())
         || top_up.is_some_and(|charge| charge.status == ChargeStatus::Pending)

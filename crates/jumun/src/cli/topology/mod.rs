@@ -141,7 +141,7 @@ fn described(homes: &Homes<'_>) -> String {
 }
 
 fn settings(topology: &Topology) -> String {
-    use kernel::topology::{Answer, Inquiry, PaymentDelivery, QuoteFrom};
+    use kernel::topology::{Answer, Inquiry, QuoteFrom};
     let answer = match topology.answer {
         Answer::Settled => "once the order is settled",
         Answer::Accepted => "once the order is accepted",
@@ -163,12 +163,6 @@ fn settings(topology: &Topology) -> String {
         Inquiry::Deadline => "at the deadline, before an order is given up",
         Inquiry::Poll => "at the deadline, and when a client polls",
     };
-    let delivery = match topology.payment_delivery {
-        PaymentDelivery::Deferred => "after the fact",
-        PaymentDelivery::Inline => {
-            "of the payment, as a step that can fail the order; of the rest after the fact"
-        }
-    };
     let names = |steps: &[kernel::Step], between: &str| {
         steps.iter().map(kernel::Step::as_str).collect::<Vec<_>>().join(between)
     };
@@ -176,7 +170,6 @@ fn settings(topology: &Topology) -> String {
     table.row(&["clients are answered", answer]);
     table.row(&["orders are quoted", quote]);
     table.row(&["coordination", coordination]);
-    table.row(&["the data platform is told", delivery]);
     table.row(&["a plan's steps", &names(&topology.order, " → ")]);
     for group in &topology.groups {
         table.row(&["decided as one", &names(group, ", ")]);
