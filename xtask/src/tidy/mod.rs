@@ -2,6 +2,7 @@
 //! [`Finding`]s. It reads the files git knows or would add, and the crate graph that cargo resolved.
 
 mod banned;
+mod claims;
 mod code_map;
 mod dead_files;
 mod edges;
@@ -76,6 +77,7 @@ fn check(tree: &Tree, graph: &Graph) -> BTreeSet<Finding> {
     findings.extend(dead_files::check_docs(tree));
     findings.extend(machine_paths::check(tree));
     findings.extend(code_map::check(tree));
+    findings.extend(claims::check(tree));
     for source in sources.iter() {
         let tests = test_code::TestLines::of(source, reached.is_test(&source.path));
         findings.extend(length::check(source, &tests));
