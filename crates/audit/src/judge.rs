@@ -2,7 +2,7 @@
 
 use crate::report::{Code, Discrepancy};
 use crate::scene::{ORDER, Scene};
-use data_platform::{Delivery, DeliveryEvent};
+use data_platform::{Delivery, DeliveryEvent, DeliveryStatus};
 use kernel::ids::made_at_ms;
 use kernel::judge::SagaStatus;
 use kernel::participation::{Inbox, InboxState};
@@ -20,7 +20,7 @@ pub(crate) struct Rows {
     pub(crate) inbox: Vec<(usize, Inbox)>,
     pub(crate) payment: Option<PaymentRow>,
     pub(crate) view: Option<OrderView>,
-    pub(crate) deliveries: Vec<DeliveryEvent>,
+    pub(crate) deliveries: Vec<(DeliveryEvent, DeliveryStatus)>,
 }
 
 impl Rows {
@@ -231,20 +231,35 @@ impl Judge<'_> {
     }
 
     fn deliveries(&mut self) {
-        for word in words(self.order.status) {
-            if !self.rows.deliveries.contains(word) {
+        let final_words = words(self.order.status).iter().copied();
+        let of_payment = self.word_of_payment();
+        for word in final_words.chain(of_payment) {
+            if !self.rows.deliveries.iter().any(|(event, _)| *event == word) {
                 let (table, key) = (Delivery::TABLE.name, format!("{}/{word}", self.order.id));
                 let expected = "a delivery".to_owned();
                 self.differs(
                     Code::Delivery,
                     &data_platform::NAME,
-                    None,
+                    (of_payment == Some(word)).then_some(Step::DELIVERY),
                     table,
                     key,
                     expected,
                     "none".to_owned(),
                 );
             }
+        }
+    }
+
+    /// What was told of the payment, where that is a step: a confirmed order's approval, and that it does not hold if the receiver
+    /// took it and the order ended otherwise.
+    fn word_of_payment(&self) -> Option<DeliveryEvent> {
+        let taken = (DeliveryEvent::PaymentApproved, DeliveryStatus::Delivered);
+        match self.order.status {
+            SagaStatus::Confirmed => self.plan.has(&Step::DELIVERY).then_some(DeliveryEvent::PaymentApproved),
+            SagaStatus::Failed | SagaStatus::Cancelled => {
+                self.rows.deliveries.contains(&taken).then_some(DeliveryEvent::PaymentCancelled)
+            }
+            SagaStatus::Created | SagaStatus::Pending | SagaStatus::Failing | SagaStatus::Cancelling => None,
         }
     }
 

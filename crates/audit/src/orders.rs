@@ -110,7 +110,7 @@ impl<'a> Streams<'a> {
         if let Some(deliveries) = &mut self.deliveries {
             while let Some(delivery) = deliveries.next_if(|delivery| within(delivery.order_id.0))? {
                 if let Some(rows) = rows.get_mut(&delivery.order_id) {
-                    rows.deliveries.push(delivery.event);
+                    rows.deliveries.push((delivery.event, delivery.status));
                 }
             }
         }
@@ -351,7 +351,7 @@ fn rows_again(scene: &Scene<'_>, again: &Again, order: &Final) -> Result<Rows, A
     if let Some(home) = scene.home_of(&data_platform::NAME) {
         let keys = DeliveryEvent::ALL.iter().map(|event| (id, *event).into()).collect();
         let found = scene.later(again, home).load::<Delivery>(keys)?;
-        rows.deliveries = found.into_iter().map(|delivery| delivery.event).collect();
+        rows.deliveries = found.into_iter().map(|delivery| (delivery.event, delivery.status)).collect();
     }
     Ok(rows)
 }

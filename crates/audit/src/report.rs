@@ -59,7 +59,7 @@ text_enum! {
         LogGap = "LOG_GAP",
         /// Nobody has followed a log further than it reaches: else it is a restored backup.
         CursorAhead = "CURSOR_AHEAD",
-        /// Every final word about an order became a delivery.
+        /// Every final word about an order became a delivery; so did, where delivery is a step, what holds of its payment.
         Delivery = "DELIVERY",
         /// Every stored document reads.
         Unreadable = "UNREADABLE",

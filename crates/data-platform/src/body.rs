@@ -1,17 +1,17 @@
 //! What is sent: a Standard Webhooks document. It never holds a card token: it names each field that it shows.
 
 use crate::delivery::DeliveryEvent;
-use kernel::ids::{OrderId, ProductId, UserId};
+use kernel::ids::{OrderId, PaymentId, ProductId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::{Currency, DecideError, Heard, Money, Plan, PlanLine, Reason, Said, Timestamp};
 use serde::Serialize;
 use smol_str::SmolStr;
 
 #[derive(Serialize)]
-struct Body<'a> {
+struct Body<T> {
     r#type: DeliveryEvent,
     timestamp: Timestamp,
-    data: Order<'a>,
+    data: T,
 }
 
 #[derive(Serialize)]
@@ -21,13 +21,30 @@ struct Order<'a> {
     status: SagaStatus,
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<&'a Reason>,
+    #[serde(flatten)]
+    bought: Bought<'a>,
+    settled_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Payment<'a> {
+    payment_id: PaymentId,
+    order_id: OrderId,
+    user_id: UserId,
+    status: &'static str,
+    #[serde(flatten)]
+    bought: Bought<'a>,
+}
+
+/// What is bought, and how it is paid.
+#[derive(Serialize)]
+struct Bought<'a> {
     lines: Vec<Line<'a>>,
     total: Money,
     discount: Money,
     points_used: Money,
     card_amount: Money,
     currency: Currency,
-    settled_at: Timestamp,
 }
 
 #[derive(Serialize)]
@@ -40,38 +57,72 @@ struct Line<'a> {
     amount: Money,
 }
 
-/// The document for `event`, the same whenever it is written.
+/// The document for a final word about an order, the same whenever it is written.
 ///
 /// # Errors
 /// [`DecideError`] if a line's amount leaves the range of money.
-pub(crate) fn write(event: DeliveryEvent, heard: &Heard<'_>, plan: &Plan) -> Result<SmolStr, DecideError> {
+pub(crate) fn of_order(event: DeliveryEvent, heard: &Heard<'_>, plan: &Plan) -> Result<SmolStr, DecideError> {
     let status = match event {
         DeliveryEvent::Confirmed => SagaStatus::Confirmed,
         DeliveryEvent::Failed => SagaStatus::Failed,
         DeliveryEvent::Cancelled => SagaStatus::Cancelled,
+        DeliveryEvent::PaymentApproved | DeliveryEvent::PaymentCancelled => {
+            return Err(DecideError::Impossible(format!("{event} is no final word about an order")));
+        }
     };
     let settled_at = match heard.said {
         Said::Confirmed { settled_at } => *settled_at,
         _ => heard.at,
     };
-    let body = Body {
-        r#type: event,
-        timestamp: heard.at,
-        data: Order {
-            order_id: OrderId(heard.key),
-            user_id: plan.user,
-            status,
-            reason: heard.said.reason(),
-            lines: plan.lines.iter().map(line).collect::<Result<_, _>>()?,
-            total: plan.total,
-            discount: plan.discount(),
-            points_used: plan.points,
-            card_amount: plan.card_amount,
-            currency: plan.currency,
-            settled_at,
-        },
+    let data = Order {
+        order_id: OrderId(heard.key),
+        user_id: plan.user,
+        status,
+        reason: heard.said.reason(),
+        bought: bought(plan)?,
+        settled_at,
     };
+    Ok(serde_json::to_string(&Body { r#type: event, timestamp: heard.at, data })?.into())
+}
+
+/// The document that tells of an order's approved payment.
+///
+/// # Errors
+/// As [`of_order`].
+pub(crate) fn of_payment(heard: &Heard<'_>, plan: &Plan) -> Result<SmolStr, DecideError> {
+    let data = Payment {
+        payment_id: plan.payment,
+        order_id: OrderId(plan.saga.0),
+        user_id: plan.user,
+        status: "APPROVED",
+        bought: bought(plan)?,
+    };
+    let body = Body { r#type: DeliveryEvent::PaymentApproved, timestamp: heard.at, data };
     Ok(serde_json::to_string(&body)?.into())
+}
+
+/// The document that takes `approval` back: the same payment, cancelled. Made from what was sent, because a late answer comes
+/// when the plan is no longer at hand.
+///
+/// # Errors
+/// [`DecideError`] if `approval` is not such a document.
+pub(crate) fn taken_back(approval: &str, now: Timestamp) -> Result<SmolStr, DecideError> {
+    let mut body: serde_json::Value = serde_json::from_str(approval)?;
+    body["type"] = serde_json::to_value(DeliveryEvent::PaymentCancelled)?;
+    body["timestamp"] = serde_json::to_value(now)?;
+    body["data"]["status"] = "CANCELLED".into();
+    Ok(body.to_string().into())
+}
+
+fn bought(plan: &Plan) -> Result<Bought<'_>, DecideError> {
+    Ok(Bought {
+        lines: plan.lines.iter().map(line).collect::<Result<_, _>>()?,
+        total: plan.total,
+        discount: plan.discount(),
+        points_used: plan.points,
+        card_amount: plan.card_amount,
+        currency: plan.currency,
+    })
 }
 
 fn line(line: &PlanLine) -> Result<Line<'_>, DecideError> {

@@ -3,7 +3,9 @@
 use crate::NAME;
 use kernel::ids::{LetterId, OrderId};
 use kernel::time::Backoff;
-use kernel::{Command, DecideError, DomainName, Key, Record, Refused, Table, Timestamp, Trace, Value};
+use kernel::{
+    Command, Cx, DecideError, DomainName, Key, Record, Refused, Table, Timestamp, Trace, Value, WorkingSet,
+};
 use kernel::{record, table, text_enum};
 use smol_str::SmolStr;
 use std::time::Duration;
@@ -11,7 +13,7 @@ use table::Field;
 use uuid::Uuid;
 
 text_enum! {
-    /// Which final word is delivered.
+    /// What is delivered: a final word about an order or, where delivery is a step of the saga, a word about its payment.
     pub enum DeliveryEvent {
         /// The order was confirmed.
         Confirmed = "order.confirmed",
@@ -19,6 +21,10 @@ text_enum! {
         Failed = "order.failed",
         /// The confirmed order was taken back; delivered after its confirmation.
         Cancelled = "order.cancelled",
+        /// The order's payment was approved, and the order waits for this to be taken.
+        PaymentApproved = "payment.approved",
+        /// The approval that the receiver took, or may have taken, is taken back; delivered after it.
+        PaymentCancelled = "payment.cancelled",
     }
 }
 
@@ -35,6 +41,8 @@ text_enum! {
         Dead = "DEAD",
         /// An operator ended it by a note; what waits for it goes on.
         Resolved = "RESOLVED",
+        /// It is not sent any more, and no dead letter stands for it: the order ends without it.
+        Refused = "REFUSED",
     }
 }
 
@@ -55,8 +63,10 @@ record! {
         pub attempts: i64,
         /// When to look at it again.
         pub next_at: Option<Timestamp>,
-        /// What went wrong last.
+        /// What went wrong last; of a step's delivery none while its last sending is unanswered.
         pub error: Option<SmolStr>,
+        /// When a sending of a step's delivery was first left without a clear answer: the receiver may have taken it since.
+        pub in_doubt_at: Option<Timestamp>,
         /// The dead letter that was raised for it.
         pub letter: Option<LetterId>,
         /// The trace that made it.
@@ -83,13 +93,17 @@ pub struct DeliveryCall {
     pub body: SmolStr,
     /// The trace to send along.
     pub trace: Trace,
+    /// Which sending of it this is.
+    pub sending: i64,
+    /// How long the receiver may take to answer.
+    pub answer_within: Duration,
 }
 
 impl DeliveryCall {
     /// The command that tells the domain how this call ended.
     #[must_use]
     pub fn answer(&self, outcome: DeliveryOutcome) -> Delivered {
-        Delivered { order_id: self.order_id, event: self.event, outcome }
+        Delivered { order_id: self.order_id, event: self.event, sending: self.sending, outcome }
     }
 }
 
@@ -100,6 +114,8 @@ pub struct Delivered {
     pub order_id: OrderId,
     /// Which word about it.
     pub event: DeliveryEvent,
+    /// Which sending of it.
+    pub sending: i64,
     /// How it ended.
     pub outcome: DeliveryOutcome,
 }
@@ -114,12 +130,17 @@ impl Command for Delivered {
 pub enum DeliveryOutcome {
     /// It took it (2xx).
     Taken,
-    /// It did not, or nobody knows.
+    /// It did not.
     Failed {
         /// Why, without secrets.
         detail: String,
         /// Whether sending it again can help.
         retry: bool,
+    },
+    /// Nobody knows whether it took it (a timeout).
+    Unknown {
+        /// What happened, without secrets.
+        detail: String,
     },
     /// It wants no more deliveries (410).
     Disabled,
@@ -136,6 +157,39 @@ pub struct DeliveryPolicy {
     pub answer_timeout: Duration,
     /// How long an `order.cancelled` waits for an `order.confirmed` that was never heard of before it goes alone.
     pub unheard_wait: Duration,
+    /// Where delivery is a step of the saga: how patient that step is.
+    pub step: StepPolicy,
+}
+
+/// How patient a delivery is that an order waits for: all of it has to fit well inside the saga's deadline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StepPolicy {
+    /// Waits between a failure and the next sending.
+    pub backoff: Backoff,
+    /// After how many sendings the step refuses; at least one is made.
+    pub budget: u32,
+    /// How long the receiver may take to answer one.
+    pub call_timeout: Duration,
+    /// A call without an answer for this long is taken for lost, and sent again.
+    pub answer_timeout: Duration,
+}
+
+impl StepPolicy {
+    /// `budget` sendings that the receiver has `call_timeout` each to answer.
+    #[must_use]
+    pub fn new(budget: u32, call_timeout: Duration) -> Self {
+        // The call's own end is heard of before the call is taken for lost.
+        let answer_timeout = call_timeout.saturating_add(Duration::from_millis(500));
+        let backoff = Backoff { first: Duration::from_millis(250), cap: Duration::from_secs(1) };
+        Self { backoff, budget, call_timeout, answer_timeout }
+    }
+}
+
+impl Default for StepPolicy {
+    /// Three sendings in less than five seconds.
+    fn default() -> Self {
+        Self::new(3, Duration::from_secs(1))
+    }
 }
 
 impl Default for DeliveryPolicy {
@@ -146,23 +200,93 @@ impl Default for DeliveryPolicy {
             budget: 12,
             answer_timeout: Duration::from_secs(30),
             unheard_wait: Duration::from_secs(60),
+            step: StepPolicy::default(),
         }
     }
 }
 
+impl Delivery {
+    /// What is to be delivered about `order`: not sent yet, in its turn.
+    pub(crate) fn new(
+        order: OrderId,
+        event: DeliveryEvent,
+        body: SmolStr,
+        now: Timestamp,
+        trace: Trace,
+    ) -> Self {
+        Self {
+            order_id: order,
+            event,
+            webhook_id: webhook_id(order, event),
+            body,
+            status: DeliveryStatus::Waiting,
+            attempts: 0,
+            next_at: None,
+            error: None,
+            in_doubt_at: None,
+            letter: None,
+            trace,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
+    /// Asks for the call after commit, and to be woken if no answer comes: at least once, under one id.
+    pub(crate) fn send(
+        self,
+        answer_within: Duration,
+        answer_timeout: Duration,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) {
+        let sending = self.attempts.saturating_add(1);
+        cx.call(
+            NAME,
+            DeliveryCall {
+                order_id: self.order_id,
+                event: self.event,
+                webhook_id: self.webhook_id.clone(),
+                body: self.body.clone(),
+                trace: self.trace,
+                sending,
+                answer_within,
+            },
+        );
+        state.put(&Self {
+            status: DeliveryStatus::Pending,
+            attempts: sending,
+            next_at: Some(cx.now.after(answer_timeout)),
+            updated_at: cx.now,
+            ..self
+        });
+    }
+
+    /// How long to wait after the last sending failed.
+    pub(crate) fn pace(&self, backoff: &Backoff) -> Duration {
+        backoff.wait(u32::try_from(self.attempts.saturating_sub(1)).unwrap_or(0))
+    }
+}
+
+/// A receiver's words, cut to what an operator reads.
+pub(crate) fn short(detail: &str) -> SmolStr {
+    detail.chars().take(300).collect()
+}
+
 /// The id that the receiver dedupes by.
-pub(crate) fn webhook_id(order: OrderId, event: DeliveryEvent) -> SmolStr {
+fn webhook_id(order: OrderId, event: DeliveryEvent) -> SmolStr {
     smol_str::format_smolstr!("{order}.{event}")
 }
 
 /// The id of the one dead letter that a delivery can have. It follows from the delivery, so that whoever hears an answer or a
 /// timer can name the letter's row before the delivery has been read.
 pub(crate) fn letter_id(order: OrderId, event: DeliveryEvent) -> LetterId {
-    // Any three constants far apart do: they leave the time, version and variant of the order's UUIDv7 as they are.
+    // Any constants far apart do: they leave the time, version and variant of the order's UUIDv7 as they are.
     let mark: u128 = match event {
         DeliveryEvent::Confirmed => 0x1d1c_8f27_5b3a_9e41,
         DeliveryEvent::Failed => 0x2b96_30c5_e47d_1f8b,
         DeliveryEvent::Cancelled => 0x3a57_d9e2_0c68_b4f3,
+        DeliveryEvent::PaymentApproved => 0x04e8_6b1a_97d3_5c2f,
+        DeliveryEvent::PaymentCancelled => 0x1683_f7c4_2ea9_d05b,
     };
     LetterId(Uuid::from_u128(order.0.as_u128() ^ mark))
 }

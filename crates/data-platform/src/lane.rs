@@ -3,8 +3,7 @@
 use crate::NAME;
 use crate::body;
 use crate::delivery::{
-    Delivery, DeliveryCall, DeliveryEvent, DeliveryOutcome, DeliveryPolicy, DeliveryStatus, letter_id,
-    webhook_id,
+    Delivered, Delivery, DeliveryEvent, DeliveryOutcome, DeliveryPolicy, DeliveryStatus, letter_id, short,
 };
 use kernel::ids::OrderId;
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
@@ -18,7 +17,7 @@ pub(crate) fn keys(order: OrderId, event: DeliveryEvent, keys: &mut Keys) {
     match event {
         DeliveryEvent::Confirmed => keys.want::<Delivery>((order, DeliveryEvent::Cancelled)),
         DeliveryEvent::Cancelled => keys.want::<Delivery>((order, DeliveryEvent::Confirmed)),
-        DeliveryEvent::Failed => {}
+        DeliveryEvent::Failed | DeliveryEvent::PaymentApproved | DeliveryEvent::PaymentCancelled => {}
     }
 }
 
@@ -42,26 +41,17 @@ enum Before {
 }
 
 impl Lane<'_, '_> {
-    /// A final word: kept, and sent unless something must go first. Heard again it does nothing.
+    /// A final word: kept, and sent in its turn. Heard again it does nothing.
     pub(crate) fn hear(&mut self, heard: &Heard<'_>) -> Result<(), DecideError> {
+        self.keep(body::of_order(self.event, heard, heard.need_plan()?)?)
+    }
+
+    /// `body` is to be delivered, in its turn. Kept already, it is not said again.
+    pub(crate) fn keep(&mut self, body: SmolStr) -> Result<(), DecideError> {
         if self.get(self.event)?.is_some() {
             return Ok(());
         }
-        let now = self.cx.now;
-        let delivery = Delivery {
-            order_id: self.order,
-            event: self.event,
-            webhook_id: webhook_id(self.order, self.event),
-            body: body::write(self.event, heard, heard.need_plan()?)?,
-            status: DeliveryStatus::Waiting,
-            attempts: 0,
-            next_at: None,
-            error: None,
-            letter: None,
-            trace: self.cx.trace,
-            created_at: now,
-            updated_at: now,
-        };
+        let delivery = Delivery::new(self.order, self.event, body, self.cx.now, self.cx.trace);
         self.send_in_turn(delivery)
     }
 
@@ -85,33 +75,46 @@ impl Lane<'_, '_> {
                 }
                 Before::Clear | Before::UnderWay => self.send_in_turn(delivery),
             },
-            DeliveryStatus::Delivered | DeliveryStatus::Dead | DeliveryStatus::Resolved => {
+            DeliveryStatus::Delivered
+            | DeliveryStatus::Dead
+            | DeliveryStatus::Resolved
+            | DeliveryStatus::Refused => {
                 Err(DecideError::Impossible(format!("a {} delivery fell due", delivery.status)))
             }
         }
     }
 
-    /// The answer to a sending, to any of them: duplicates and late ones count as what they say.
-    pub(crate) fn answered(&mut self, outcome: &DeliveryOutcome) -> Result<Result<(), Refused>, DecideError> {
+    /// The answer to a sending: taken is taken, whichever it was; a failure counts if nothing was sent since.
+    pub(crate) fn answered(&mut self, answer: &Delivered) -> Result<Result<(), Refused>, DecideError> {
         let Some(delivery) = self.get(self.event)? else {
             return Ok(Err(Refused::not_found("delivery")));
         };
-        match (delivery.status, outcome) {
+        match (delivery.status, &answer.outcome) {
             (DeliveryStatus::Waiting, _) => {
                 return Ok(Err(Refused::conflict("DELIVERY_NOT_SENT", "it waits for its turn")));
             }
             (DeliveryStatus::Pending | DeliveryStatus::Dead, DeliveryOutcome::Taken) => {
                 self.take(delivery)?;
             }
+            (DeliveryStatus::Pending, _) if answer.sending != delivery.attempts => {}
             (DeliveryStatus::Pending, DeliveryOutcome::Failed { detail, retry }) => {
                 self.fail(delivery, short(detail), *retry)?;
+            }
+            (DeliveryStatus::Pending, DeliveryOutcome::Unknown { detail }) => {
+                self.fail(delivery, short(detail), true)?;
             }
             (DeliveryStatus::Pending, DeliveryOutcome::Disabled) => {
                 self.fail(delivery, "the receiver wants no more deliveries (410)".into(), false)?;
             }
             // Once it is through, or in an operator's hands, a late failure is no news.
             (DeliveryStatus::Delivered | DeliveryStatus::Resolved, _)
-            | (DeliveryStatus::Dead, DeliveryOutcome::Failed { .. } | DeliveryOutcome::Disabled) => {}
+            | (
+                DeliveryStatus::Dead,
+                DeliveryOutcome::Failed { .. } | DeliveryOutcome::Unknown { .. } | DeliveryOutcome::Disabled,
+            ) => {}
+            (DeliveryStatus::Refused, _) => {
+                return Err(DecideError::Impossible(format!("a refused delivery of {}", self.event)));
+            }
         }
         Ok(Ok(()))
     }
@@ -126,7 +129,7 @@ impl Lane<'_, '_> {
             }
             // Redriven twice: it is on its way, or through.
             DeliveryStatus::Pending | DeliveryStatus::Delivered => Ok(()),
-            DeliveryStatus::Waiting | DeliveryStatus::Resolved => {
+            DeliveryStatus::Waiting | DeliveryStatus::Resolved | DeliveryStatus::Refused => {
                 Err(DecideError::Impossible(format!("a {} delivery was redriven", delivery.status)))
             }
         }
@@ -138,8 +141,8 @@ impl Lane<'_, '_> {
         match delivery.status {
             DeliveryStatus::Dead | DeliveryStatus::Pending => self.close(delivery, DeliveryStatus::Resolved),
             DeliveryStatus::Delivered | DeliveryStatus::Resolved => Ok(()),
-            DeliveryStatus::Waiting => {
-                Err(DecideError::Impossible("a WAITING delivery was resolved".to_owned()))
+            DeliveryStatus::Waiting | DeliveryStatus::Refused => {
+                Err(DecideError::Impossible(format!("a {} delivery was resolved", delivery.status)))
             }
         }
     }
@@ -157,9 +160,8 @@ impl Lane<'_, '_> {
         if !retry || self.is_spent(&delivery) {
             return self.die(delivery, error);
         }
-        let sent_again = u32::try_from(delivery.attempts.saturating_sub(1)).unwrap_or(0);
         let now = self.cx.now;
-        let next_at = Some(now.after(self.policy.backoff.wait(sent_again)));
+        let next_at = Some(now.after(delivery.pace(&self.policy.backoff)));
         self.state.put(&Delivery { next_at, error: Some(error), updated_at: now, ..delivery });
         Ok(())
     }
@@ -203,7 +205,10 @@ impl Lane<'_, '_> {
         self.state.put(&Delivery { status, next_at: None, updated_at: self.cx.now, ..delivery });
         let waiting = match self.event {
             DeliveryEvent::Confirmed => self.get(DeliveryEvent::Cancelled)?,
-            DeliveryEvent::Cancelled | DeliveryEvent::Failed => None,
+            DeliveryEvent::Cancelled
+            | DeliveryEvent::Failed
+            | DeliveryEvent::PaymentApproved
+            | DeliveryEvent::PaymentCancelled => None,
         };
         match waiting {
             Some(waiting) if waiting.status == DeliveryStatus::Waiting => self.send(waiting),
@@ -228,38 +233,28 @@ impl Lane<'_, '_> {
 
     fn before(&self) -> Result<Before, DecideError> {
         let before = match self.event {
-            DeliveryEvent::Confirmed | DeliveryEvent::Failed => return Ok(Before::Clear),
+            DeliveryEvent::Confirmed | DeliveryEvent::Failed | DeliveryEvent::PaymentApproved => {
+                return Ok(Before::Clear);
+            }
+            // Only an approval that is not sent any more is taken back.
+            DeliveryEvent::PaymentCancelled => return Ok(Before::Clear),
             DeliveryEvent::Cancelled => self.get(DeliveryEvent::Confirmed)?,
         };
         Ok(match before.map(|before| before.status) {
             None => Before::Unheard,
-            Some(DeliveryStatus::Delivered | DeliveryStatus::Resolved) => Before::Clear,
+            Some(DeliveryStatus::Delivered | DeliveryStatus::Resolved | DeliveryStatus::Refused) => {
+                Before::Clear
+            }
             Some(DeliveryStatus::Waiting | DeliveryStatus::Pending | DeliveryStatus::Dead) => {
                 Before::UnderWay
             }
         })
     }
 
-    /// Asks for the call, and to be woken if no answer comes: at least once, under one id.
+    /// The receiver has as long to answer as the adapter gives it.
     fn send(&mut self, delivery: Delivery) {
-        let now = self.cx.now;
-        self.cx.call(
-            NAME,
-            DeliveryCall {
-                order_id: delivery.order_id,
-                event: delivery.event,
-                webhook_id: delivery.webhook_id.clone(),
-                body: delivery.body.clone(),
-                trace: delivery.trace,
-            },
-        );
-        self.state.put(&Delivery {
-            status: DeliveryStatus::Pending,
-            attempts: delivery.attempts.saturating_add(1),
-            next_at: Some(now.after(self.policy.answer_timeout)),
-            updated_at: now,
-            ..delivery
-        });
+        let DeliveryPolicy { answer_timeout, .. } = *self.policy;
+        delivery.send(answer_timeout, answer_timeout, self.state, self.cx);
     }
 
     fn is_spent(&self, delivery: &Delivery) -> bool {
@@ -269,9 +264,4 @@ impl Lane<'_, '_> {
     fn get(&self, event: DeliveryEvent) -> Result<Option<Delivery>, DecideError> {
         self.state.get((self.order, event))
     }
-}
-
-/// A receiver's words, cut to what an operator reads.
-fn short(detail: &str) -> SmolStr {
-    detail.chars().take(300).collect()
 }

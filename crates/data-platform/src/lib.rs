@@ -1,25 +1,33 @@
 //! The data-platform domain: final words about orders, delivered to a webhook at least once and in order per order.
 //!
 //! A delivery is a row with a stable id. It is sent after the commit that wrote it, and again until the receiver takes it or
-//! the budget is spent; then it is a dead letter. Nothing here can fail an order.
+//! the budget is spent; then it is a dead letter. A final word can fail no order.
+//!
+//! Where the topology says `payment_delivery = "inline"`, the receiver is told of the payment as well, as a step of the saga: an order
+//! that it does not hear of fails ([`step`]).
 
 mod body;
 mod delivery;
 mod lane;
+mod step;
 
 #[cfg(test)]
 mod tests;
 
 pub use delivery::{
     Delivered, Delivery, DeliveryCall, DeliveryEvent, DeliveryOutcome, DeliveryPolicy, DeliveryStatus,
+    StepPolicy,
 };
 
 use kernel::ids::OrderId;
 use kernel::judge::letters::DeadLetter;
 use kernel::{
-    Cx, DecideError, Domain, DomainName, Due, Input, Keys, Record, Refused, Said, Table, WorkingSet,
+    Cx, DecideError, Domain, DomainName, Due, Input, Keys, Participant, Record, Refused, Row, Said, Table,
+    WorkingSet,
 };
 use lane::Lane;
+use std::time::Duration;
+use step::DeliveryStep;
 
 /// The domain's name.
 pub const NAME: DomainName = DomainName::of("data-platform");
@@ -27,14 +35,14 @@ pub const NAME: DomainName = DomainName::of("data-platform");
 /// The data-platform domain.
 #[derive(Clone, Debug, Default)]
 pub struct DataPlatform {
-    policy: DeliveryPolicy,
+    step: DeliveryStep,
 }
 
 impl DataPlatform {
     /// Delivers as patiently as `policy` says.
     #[must_use]
     pub fn new(policy: DeliveryPolicy) -> Self {
-        Self { policy }
+        Self { step: DeliveryStep { policy } }
     }
 }
 
@@ -120,32 +128,75 @@ impl Domain for DataPlatform {
         vec![Delivery::TABLE]
     }
 
+    fn participants(&self) -> Vec<&dyn Participant> {
+        vec![&self.step]
+    }
+
     fn hears(&self) -> &'static [&'static str] {
         &["order.confirmed", "order.failed", "order.cancelled"]
     }
 
     fn due(&self) -> Vec<Due> {
-        vec![Due::date(Delivery::TABLE, "next_at")]
+        vec![Due::deadline(Delivery::TABLE, "next_at")]
+    }
+
+    fn longest_wait(&self, _table: &Table, _row: &Row) -> Duration {
+        let DeliveryPolicy { backoff, answer_timeout, unheard_wait, step, .. } = self.step.policy;
+        let waits = [backoff.cap, answer_timeout, unheard_wait, step.backoff.cap, step.answer_timeout];
+        waits.into_iter().max().unwrap_or_default()
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
         let (order, event, _) = read(input)?;
-        lane::keys(order, event, keys);
+        match event {
+            DeliveryEvent::PaymentApproved => step::keys(order, keys),
+            DeliveryEvent::Confirmed
+            | DeliveryEvent::Failed
+            | DeliveryEvent::Cancelled
+            | DeliveryEvent::PaymentCancelled => lane::keys(order, event, keys),
+        }
         Ok(())
     }
 
     fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
         let (order, event, asked) = read(input)?;
-        let mut lane = Lane { order, event, policy: &self.policy, state, cx };
+        if event == DeliveryEvent::PaymentApproved {
+            return self.decide_step(order, &asked, state, cx);
+        }
+        let mut lane = Lane { order, event, policy: &self.step.policy, state, cx };
         match asked {
             Asked::Heard(heard) => lane.hear(heard),
             Asked::Due => lane.due(),
             Asked::Redriven => lane.redrive(),
             Asked::Resolved => lane.resolve(),
             Asked::Answered(delivered) => {
-                let reply: Result<(), Refused> = lane.answered(&delivered.outcome)?;
-                cx.reply(reply);
+                let reply = lane.answered(delivered)?;
+                cx.reply::<Result<(), Refused>>(reply);
                 Ok(())
+            }
+        }
+    }
+}
+
+impl DataPlatform {
+    /// What is asked about the delivery that is a step.
+    fn decide_step(
+        &self,
+        order: OrderId,
+        asked: &Asked<'_>,
+        state: &mut WorkingSet,
+        cx: &mut Cx<'_>,
+    ) -> Result<(), DecideError> {
+        let mut telling = self.step.telling(order, state, cx);
+        match asked {
+            Asked::Due => telling.due(),
+            Asked::Answered(delivered) => {
+                let reply = telling.answered(delivered)?;
+                cx.reply::<Result<(), Refused>>(reply);
+                Ok(())
+            }
+            Asked::Heard(_) | Asked::Redriven | Asked::Resolved => {
+                Err(DecideError::Impossible("a step's delivery has no dead letter".to_owned()))
             }
         }
     }

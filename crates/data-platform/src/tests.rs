@@ -1,9 +1,11 @@
 //! Deliveries as dialogues between the domain, a receiver and an operator.
 
+mod step;
+
 use crate::delivery::letter_id;
 use crate::{
     DataPlatform, Delivered, Delivery, DeliveryCall, DeliveryEvent, DeliveryOutcome, DeliveryPolicy,
-    DeliveryStatus,
+    DeliveryStatus, StepPolicy,
 };
 use kernel::ids::{CountingIds, Ids, OrderId, PaymentId, ProductId, SagaId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
@@ -26,6 +28,12 @@ const POLICY: DeliveryPolicy = DeliveryPolicy {
     budget: 3,
     answer_timeout: Duration::from_secs(10),
     unheard_wait: Duration::from_secs(60),
+    step: StepPolicy {
+        backoff: Backoff { first: Duration::from_secs(1), cap: Duration::from_secs(3) },
+        budget: 3,
+        call_timeout: Duration::from_secs(4),
+        answer_timeout: Duration::from_secs(5),
+    },
 };
 
 fn plan() -> Arc<Plan> {
@@ -64,6 +72,9 @@ fn said(event: DeliveryEvent) -> Said {
         Confirmed => Said::Confirmed { settled_at: Timestamp(1_700_000_000_500) },
         Failed => Said::Failed { reason: Reason::OUT_OF_STOCK, steps: Vec::new() },
         Cancelled => Said::Cancelled { confirmed_at: Timestamp(1_700_000_000_500), steps: Vec::new() },
+        DeliveryEvent::PaymentApproved | DeliveryEvent::PaymentCancelled => {
+            panic!("{event} is no final word")
+        }
     }
 }
 
@@ -117,8 +128,14 @@ impl Bench {
         self.decide(&Input::Heard(heard)).unwrap();
     }
 
+    /// The answer to the last sending.
     fn answer(&mut self, event: DeliveryEvent, outcome: DeliveryOutcome) {
-        self.decide(&Input::Command(&Delivered { order_id: order(), event, outcome })).unwrap();
+        let sending = self.get(event).map_or(0, |delivery| delivery.attempts);
+        self.answer_to(sending, event, outcome);
+    }
+
+    fn answer_to(&mut self, sending: i64, event: DeliveryEvent, outcome: DeliveryOutcome) {
+        self.decide(&Input::Command(&Delivered { order_id: order(), event, sending, outcome })).unwrap();
     }
 
     /// Lets time pass; rows fall due as their columns say.
@@ -243,7 +260,8 @@ fn a_final_word_is_sent_once_and_settled_when_it_is_taken() {
 fn a_lost_answer_sends_it_again_under_the_same_id_and_body() {
     let dialogue = [Hears(Confirmed), Waits(10), Takes(Confirmed)];
     let bench = check(&dialogue, &[Confirmed, Confirmed], &[(Confirmed, DeliveryStatus::Delivered)], &[]);
-    assert_eq!(bench.sent[0], bench.sent[1]);
+    assert_eq!(bench.sent[0], DeliveryCall { sending: 1, ..bench.sent[1].clone() });
+    assert_eq!(bench.sent[1].sending, 2);
     assert_eq!(bench.sent[0].webhook_id, format!("{}.order.confirmed", order()));
 }
 
@@ -314,6 +332,16 @@ fn a_late_failure_changes_nothing_that_is_settled() {
     check(&then(&dead), &[Confirmed], &[(Confirmed, Dead)], &[LetterStatus::Open]);
     let resolved = [Hears(Confirmed), Rejects(Confirmed), Resolves(Confirmed)];
     check(&then(&resolved), &[Confirmed], &[(Confirmed, Resolved)], &[LetterStatus::Resolved]);
+}
+
+#[test]
+fn a_failure_is_no_news_once_it_was_sent_again() {
+    let mut bench = run(&[Hears(Confirmed), Waits(10)]);
+    let failed = DeliveryOutcome::Failed { detail: "503".into(), retry: false };
+    for (sending, status) in [(1, DeliveryStatus::Pending), (2, DeliveryStatus::Dead)] {
+        bench.answer_to(sending, Confirmed, failed.clone());
+        assert_eq!(bench.status(Confirmed), status, "sending {sending}");
+    }
 }
 
 #[test]
@@ -400,7 +428,7 @@ fn each_delivery_has_one_letter_id_of_its_own() {
     ids.push(order().0);
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 4);
+    assert_eq!(ids.len(), 6);
     assert!(
         ids.iter()
             .all(|id| id.get_version_num() == 7 && kernel::ids::made_at_ms(*id) == Some(1_700_000_000_000))
@@ -437,6 +465,7 @@ proptest! {
                         prop_assert!(matches!(first, DeliveryStatus::Pending | DeliveryStatus::Dead));
                     }
                     DeliveryStatus::Pending => prop_assert!(delivery.next_at.is_some()),
+                    DeliveryStatus::Refused => prop_assert!(false, "only a step's delivery is refused"),
                     DeliveryStatus::Dead => prop_assert!(open && delivery.next_at.is_none()),
                     DeliveryStatus::Delivered | DeliveryStatus::Resolved => {
                         prop_assert!(!open && delivery.next_at.is_none());

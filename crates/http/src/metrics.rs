@@ -161,9 +161,12 @@ fn databases(registry: &mut Registry, figures: &Figures) {
         }
         registry.register(name, help, family);
     };
-    total("batches", "Batches committed", |counts| counts.batches);
-    total("batch_messages", "Messages in committed batches", |counts| counts.messages);
-    total("batch_rounds", "Rounds in committed batches", |counts| counts.rounds);
+    total("batches", "Batches decided", |counts| counts.batches);
+    total("batch_commits", "Transactions committed", |counts| counts.commits);
+    total("batch_messages", "Messages in decided batches", |counts| counts.messages);
+    total("batch_rounds", "Rounds in decided batches", |counts| counts.rounds);
+    total("batch_rows", "Rows written, besides the log's", |counts| counts.rows);
+    total("batch_log_rows", "Rows appended to the log", |counts| counts.log_rows);
     let busy = Family::<Database, Counter<f64, std::sync::atomic::AtomicU64>>::default();
     let (depth, suspect) = (Family::<Database, Gauge>::default(), Family::<Database, Gauge>::default());
     let lag = Family::<Follower, Gauge>::default();

@@ -1,6 +1,7 @@
 //! Configuration: flags over `JUMUN_…` environment over a TOML file over defaults, parsed into types that hold what they need.
 
 use anyhow::{Context, bail};
+use data_platform::StepPolicy;
 use figment::Figment;
 use figment::providers::{Env, Format, Serialized, Toml};
 use http_api::{RateLimit, RateLimits};
@@ -70,7 +71,7 @@ pub struct PgFile {
 }
 
 /// The data platform's settings.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DeliveryFile {
     /// Where deliveries are posted; else they are appended to `deliveries.ndjson` in the data folder.
@@ -79,6 +80,11 @@ pub struct DeliveryFile {
     pub secret: Option<Secret>,
     /// Whether the receiver may have a private address.
     pub allow_private: bool,
+    /// Where delivery is a step of the saga (a topology's `payment_delivery = "inline"`): how often it is sent before the order
+    /// fails.
+    pub inline_sendings: u32,
+    /// And how long the receiver may take to answer each of them. All of it has to fit well inside `deadline_s`.
+    pub inline_call_timeout_s: u64,
 }
 
 /// A value that is never shown.
@@ -118,6 +124,12 @@ impl Default for File {
             pg: PgFile::default(),
             delivery: DeliveryFile::default(),
         }
+    }
+}
+
+impl Default for DeliveryFile {
+    fn default() -> Self {
+        Self { url: None, secret: None, allow_private: false, inline_sendings: 3, inline_call_timeout_s: 1 }
     }
 }
 
@@ -201,11 +213,17 @@ impl Config {
         if !(1..=10_000).contains(&file.batch_cap) {
             bail!("batch_cap: {} is not between 1 and 10000", file.batch_cap);
         }
-        for (name, seconds) in [("deadline_s", file.deadline_s), ("created_expiry_s", file.created_expiry_s)]
-        {
+        for (name, seconds) in [
+            ("deadline_s", file.deadline_s),
+            ("created_expiry_s", file.created_expiry_s),
+            ("delivery.inline_call_timeout_s", file.delivery.inline_call_timeout_s),
+        ] {
             if seconds == 0 {
                 bail!("{name}: must be at least one second");
             }
+        }
+        if file.delivery.inline_sendings == 0 {
+            bail!("delivery.inline_sendings: must be at least one");
         }
         let is_default = |key: &Secret| key.0 == DEFAULT_SECRET_KEY;
         if !file.listen.ip().is_loopback() && file.pg.secret_key.as_ref().is_none_or(is_default) {
@@ -231,6 +249,8 @@ impl Config {
         policies.payment.settling = Duration::from_secs(file.pg.settling_s);
         policies.payment.budget = Duration::from_secs(file.pg.budget_s);
         policies.payment.cancel_budget = policies.payment.budget;
+        let call_timeout = Duration::from_secs(file.delivery.inline_call_timeout_s);
+        policies.delivery.step = StepPolicy::new(file.delivery.inline_sendings, call_timeout);
         Ok(Self { file, currency, rate_limits, policies })
     }
 }

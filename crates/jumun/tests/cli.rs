@@ -157,12 +157,31 @@ fn a_reader_who_has_read_enough_is_no_fault() {
 
 #[test]
 fn topologies_are_listed_and_shown() {
-    check(&["topology", "list"], 0, &["monolith  ", "seven-services  A service and a database per domain"]);
+    check(
+        &["topology", "list"],
+        0,
+        &["monolith  ", "seven-services          A service and a database per domain"],
+    );
     let says = ["order-read-model.db", "stock → coupon → point → payment", "coupon.refused, point.refused"];
     check(&["topology", "show", "seven-services"], 0, &says);
     check(&["topology", "show", "monolith"], 0, &["decided as one", "shop.db"]);
     let says = ["flowchart LR", "step_stock -->|done| step_coupon", "step_payment -.->|refused| step_stock"];
     check(&["topology", "show", "seven-services", "--mermaid"], 0, &says);
+    let messages = ["topology", "show", "orchestrated-messages", "--flow"];
+    let flow = |flow: &'static str| [&messages[..], &[flow]].concat();
+    check(&flow("success"), 0, &["point.asked", "point: point + coupon", "order.confirmed"]);
+    check(
+        &flow("refuse:stock"),
+        0,
+        &["stock.refused OUT_OF_STOCK", "point: compensate point", "order.failed"],
+    );
+    check(
+        &[&flow("cancel")[..], &["--mermaid"]].concat(),
+        0,
+        &["sequenceDiagram", "unit_order-->>unit_point"],
+    );
+    check(&flow("refuse:gift"), 2, &["plans no step `gift`"]);
+    check(&flow("sideways"), 2, &["--flow", "success, refuse:STEP or cancel"]);
     check(&["topology", "show", "nowhere"], 2, &["no topology is called `nowhere`"]);
 }
 

@@ -26,6 +26,7 @@ pub mod testbed;
 pub mod time;
 pub mod topology;
 pub mod trace;
+pub mod walk;
 
 pub use domain::{Command, Cx, Domain, Due, Effects, Heard, Input, Keys, Participant, SagaBook};
 pub use error::{DecideError, Kind, Refused, Stop};

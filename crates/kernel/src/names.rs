@@ -99,6 +99,8 @@ impl Step {
     pub const POINT: Self = Self::of("point");
     /// Write the payment, and charge the card if something is left to pay.
     pub const PAYMENT: Self = Self::of("payment");
+    /// Tell the data platform of the payment, where delivery is part of it (`payment_delivery = "inline"`).
+    pub const DELIVERY: Self = Self::of("delivery");
     /// Count the sale (ranking).
     pub const SALES: Self = Self::of("sales");
     /// A top-up's charge of the card.

@@ -2,7 +2,7 @@
 //!
 //! For the tests of domains, those of applications too. Steps go through the real participation rule.
 
-use crate::domain::{Alert, Command, Cx, Domain, Heard, Input, Keys, Participant};
+use crate::domain::{Alert, Command, Cx, Domain, Heard, Input, Keys, OutsideCall, Participant};
 use crate::error::DecideError;
 use crate::ids::{CountingIds, PaymentId, SagaId, UserId};
 use crate::judge::letters::{DeadLetter, LetterStatus};
@@ -32,6 +32,8 @@ pub struct Testbed<D> {
     pub said: Vec<Said>,
     /// What the last message made the domain alert operators to.
     pub alerts: Vec<Alert>,
+    /// The outside calls that the last message asked for.
+    pub calls: Vec<OutsideCall>,
 }
 
 type Answer = Option<Box<dyn Any + Send>>;
@@ -48,6 +50,7 @@ impl<D: Domain> Testbed<D> {
             now,
             said: Vec::new(),
             alerts: Vec::new(),
+            calls: Vec::new(),
         }
     }
 
@@ -220,12 +223,14 @@ impl<D: Domain> Testbed<D> {
         }
         self.said.clear();
         self.alerts.clear();
+        self.calls.clear();
         let mut answers = Vec::new();
         for decide in decisions {
             let mut cx = Cx::new(self.now, Trace::default(), &mut self.ids);
             decide(&self.domain, &mut state, &mut cx)?;
             self.said.extend(cx.effects.says.into_iter().map(|speech| speech.said));
             self.alerts.extend(cx.effects.alerts);
+            self.calls.extend(cx.effects.calls);
             answers.push(cx.effects.reply);
         }
         for write in state.into_writes() {

@@ -1,6 +1,7 @@
 //! A topology: which domains share a deployment unit, who hears whom, when the client is answered. Data, read from TOML
 //! and checked when loaded; every complaint names a line.
 
+mod delivery;
 mod placing;
 
 use crate::judge::Coordination;
@@ -50,7 +51,7 @@ pub enum PaymentDelivery {
     /// After the fact.
     #[default]
     Deferred,
-    /// Inside the payment step: a failed delivery cancels the charge.
+    /// As a step of the saga, [`Step::DELIVERY`]: a failed delivery fails the order. The final words go after the fact as well.
     Inline,
 }
 
@@ -161,8 +162,7 @@ struct File {
     summary: String,
     answer: Answer,
     quote: Spanned<QuoteFrom>,
-    #[serde(default)]
-    payment_delivery: PaymentDelivery,
+    payment_delivery: Option<Spanned<PaymentDelivery>>,
     saga: Spanned<SagaTable>,
     unit: Vec<Spanned<UnitTable>>,
     #[serde(default)]
@@ -222,11 +222,16 @@ impl Topology {
     /// # Errors
     /// The first complaint, with its line.
     pub fn parse(text: &str, known: &Known) -> Result<Self, TopologyError> {
-        let file: File = toml::from_str(text).map_err(|error| TopologyError {
+        let mut file: File = toml::from_str(text).map_err(|error| TopologyError {
             line: error.span().map_or(1, |span| line_at(text, span.start)),
             message: error.message().to_owned(),
         })?;
-        Checker { text, known, file: &file }.check()
+        // As it stands, whatever the setting: a mistake in a step that does not take part is named, too.
+        let whole = Checker { text, known, file: &file }.check()?;
+        match delivery::settle(text, &mut file)? {
+            true => Checker { text, known, file: &file }.check(),
+            false => Ok(whole),
+        }
     }
 
     /// The databases, one batch loop each: a unit's, then those of its domains that keep a store of their own.
@@ -327,7 +332,7 @@ impl Checker<'_> {
             quote: *self.file.quote.get_ref(),
             inquiry: saga.inquiry,
             listed_after,
-            payment_delivery: self.file.payment_delivery,
+            payment_delivery: self.file.payment_delivery(),
             order,
             always,
             groups,

@@ -19,7 +19,6 @@ use kernel::{Command, DomainName, Step, Trace};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -285,18 +284,23 @@ pub struct Signals {
     databases: Mutex<BTreeMap<String, Counts>>,
     alerts: Mutex<BTreeMap<&'static str, u64>>,
     recent: Mutex<Vec<(String, Alert)>>,
-    commits: AtomicU64,
 }
 
 /// One database's counts since start.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Counts {
-    /// Batches committed.
+    /// Batches decided; one in which nothing was relevant commits nothing.
     pub batches: u64,
+    /// Transactions committed, each made durable by itself.
+    pub commits: u64,
     /// Messages in them.
     pub messages: u64,
     /// Rounds in them.
     pub rounds: u64,
+    /// Rows written by them, besides the log's.
+    pub rows: u64,
+    /// Rows appended to the log.
+    pub log_rows: u64,
     /// Time spent deciding and committing.
     pub busy: Duration,
     /// Whether its clocks disagree now.
@@ -307,17 +311,20 @@ pub struct Counts {
 const RECENT: usize = 100;
 
 impl Signals {
-    pub(crate) fn batch(&self, database: &str, messages: usize, rounds: usize, took: Duration) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
+    /// Adds to the counts of `database`; whether its clocks agree is said elsewhere.
+    pub(crate) fn add(&self, database: &str, more: Counts) {
         let mut databases = self.databases.lock();
         if !databases.contains_key(database) {
             databases.insert(database.to_owned(), Counts::default());
         }
         if let Some(counts) = databases.get_mut(database) {
-            counts.batches += 1;
-            counts.messages += messages as u64;
-            counts.rounds += rounds as u64;
-            counts.busy += took;
+            counts.batches += more.batches;
+            counts.commits += more.commits;
+            counts.messages += more.messages;
+            counts.rounds += more.rounds;
+            counts.rows += more.rows;
+            counts.log_rows += more.log_rows;
+            counts.busy += more.busy;
         }
     }
 

@@ -54,6 +54,8 @@ pub struct Turn {
     pub due: Vec<DueRow>,
     /// Rounds that it took.
     pub rounds: usize,
+    /// Rows that were written, besides the log's.
+    pub rows: usize,
     /// Whether anything was committed; a batch of nothing relevant is not.
     pub committed: bool,
 }
@@ -259,6 +261,7 @@ impl Engine {
         }
         turn.first = store.commit(&writes, &rows)?;
         turn.committed = true;
+        turn.rows = writes.len();
         turn.entries = (turn.first.0..).map(Position).zip(log.into_iter().map(Arc::new)).collect();
         for domain in &self.domains {
             for due in domain.due() {

@@ -9,7 +9,7 @@ use crate::ports::outside::Outside;
 use crate::ports::store::{Compare, Cursor, Epoch, Position, Query, Reader, Store, StoreError};
 use crate::progress::Progress;
 use crate::prune::{self, Pruning};
-use crate::system::Signals;
+use crate::system::{Counts, Signals};
 use crate::tail::Tail;
 use crate::timers::Timers;
 use crate::turn::{DueRow, Engine, Turn};
@@ -333,6 +333,8 @@ impl Worker {
         writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
         match self.store.begin().and_then(|()| self.store.commit(&writes, &[])) {
             Ok(_) => {
+                let rows = writes.len() as u64;
+                self.signals.add(&self.name, Counts { commits: 1, rows, ..Counts::default() });
                 for source in &mut self.sources {
                     source.saved = source.taken;
                     self.progress.stored(source.tail.name(), source.saved);
@@ -350,12 +352,17 @@ impl Worker {
         match self.engine.turn(self.store.as_mut(), &work, now, None) {
             Ok(turn) => {
                 self.failures = 0;
-                self.signals.batch(
-                    &self.name,
-                    work.len(),
-                    turn.rounds,
-                    self.clock.elapsed().saturating_sub(begun),
-                );
+                let batch = Counts {
+                    batches: 1,
+                    commits: u64::from(turn.committed),
+                    messages: work.len() as u64,
+                    rounds: turn.rounds as u64,
+                    rows: turn.rows as u64,
+                    log_rows: turn.entries.len() as u64,
+                    busy: self.clock.elapsed().saturating_sub(begun),
+                    ..Counts::default()
+                };
+                self.signals.add(&self.name, batch);
                 self.finish(work, turn);
                 Stepped::Worked
             }

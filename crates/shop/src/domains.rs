@@ -1,5 +1,6 @@
 //! Which domains there are, and how they are set.
 
+use crate::facts::Facts;
 use data_platform::{DataPlatform, DeliveryPolicy};
 use kernel::topology::{Topology, TopologyError};
 use kernel::{Currency, Domain, Plan, Step};
@@ -7,6 +8,7 @@ use order::{OrderPolicy, Wiring};
 use payment::{Payment, PaymentPolicy};
 use read_model::ReadModel;
 use runtime::Registry;
+use std::sync::Arc;
 
 /// How the built-in domains are set.
 #[derive(Clone, Debug)]
@@ -38,13 +40,17 @@ impl Policies {
 pub struct Domains {
     policies: Policies,
     added: Registry,
+    facts_through: Option<FactsThrough>,
 }
+
+/// What stands between the quoter and the facts that it asks for.
+pub type FactsThrough = Arc<dyn Fn(Box<dyn Facts>) -> Box<dyn Facts> + Send + Sync>;
 
 impl Domains {
     /// The built-in domains.
     #[must_use]
     pub fn new(policies: Policies) -> Self {
-        Self { policies, added: Registry::default() }
+        Self { policies, added: Registry::default(), facts_through: None }
     }
 
     /// And one more: a participant of an application's own.
@@ -52,6 +58,22 @@ impl Domains {
     pub fn with(mut self, domain: impl Domain + 'static) -> Self {
         self.added = self.added.with(domain);
         self
+    }
+
+    /// Quotes ask for their facts through `wrap`. A participant verifies what a quote assumed, whatever is said here: a
+    /// bench lets facts be stale on purpose, so that steps refuse what a fresh quote would have.
+    #[must_use]
+    pub fn with_facts_through(mut self, wrap: FactsThrough) -> Self {
+        self.facts_through = Some(wrap);
+        self
+    }
+
+    /// The facts that quotes are to ask for, where the topology's own are `facts`.
+    pub(crate) fn facts(&self, facts: Box<dyn Facts>) -> Box<dyn Facts> {
+        match &self.facts_through {
+            Some(wrap) => wrap(facts),
+            None => facts,
+        }
     }
 
     /// The currency.

@@ -11,6 +11,6 @@ pub mod replica_facts;
 mod settle;
 mod shop;
 
-pub use domains::{Domains, Policies};
+pub use domains::{Domains, FactsThrough, Policies};
 pub use settle::Settled;
 pub use shop::{Shop, ShopError};

@@ -81,7 +81,7 @@ impl Shop {
             QuoteFrom::Replica => Box::new(ReplicaFacts::new(reader("replica")?, owners)),
         };
         let quoter = Quoter::new(QuoterParts {
-            facts,
+            facts: domains.facts(facts),
             orders: reader("order")?,
             door: Arc::clone(&home("order")?.door),
             clock: Arc::clone(system.clock()),

@@ -185,6 +185,13 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ("a cancel that was not delivered", Code::Delivery, |w| {
         undelivered(w, CANCELLED, DeliveryEvent::Cancelled);
     }),
+    ("a confirmed order whose payment was to be delivered first and was not", Code::Delivery, |w| {
+        plan_step(w, CARD, Step::DELIVERY);
+        w.inbox(&data_platform::NAME, CARD, Step::DELIVERY, InboxState::Done, None);
+    }),
+    ("a failed order whose payment was delivered and not taken back", Code::Delivery, |w| {
+        w.delivery(OrderId(id(DECLINED)), DeliveryEvent::PaymentApproved);
+    }),
     ("a receipt that does not read", Code::Unreadable, |w| {
         step(w, CARD, |row| row.receipt = Some("?".into()));
     }),

@@ -297,7 +297,7 @@ impl World {
         );
     }
 
-    fn delivery(&mut self, order_id: OrderId, event: DeliveryEvent) {
+    pub(crate) fn delivery(&mut self, order_id: OrderId, event: DeliveryEvent) {
         self.put(
             &data_platform::NAME,
             &Delivery {
@@ -309,6 +309,7 @@ impl World {
                 attempts: 1,
                 next_at: None,
                 error: None,
+                in_doubt_at: None,
                 letter: None,
                 trace: Trace::default(),
                 created_at: NOW,

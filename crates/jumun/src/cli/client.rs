@@ -3,8 +3,8 @@
 use anyhow::{Context, bail};
 use jumun::Config;
 use jumun::config::Secret;
+use load::http::retry_after;
 use parking_lot::Mutex;
-use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -92,6 +92,18 @@ impl Api {
         Ok(Person { api: self.clone(), credentials, token: Mutex::new(token) })
     }
 
+    /// Signs somebody up, and logs them in.
+    ///
+    /// # Errors
+    /// If the server cannot be reached, or does not take them.
+    pub(crate) async fn sign_up(&self, credentials: Credentials, name: &str) -> anyhow::Result<Person> {
+        let body = json!({ "email": credentials.email, "password": credentials.password.0, "name": name });
+        self.send("/v1/users", || self.request(Method::POST, "/v1/users").json(&body))
+            .await
+            .with_context(|| name.to_owned())?;
+        self.log_in(credentials).await
+    }
+
     async fn token(&self, credentials: &Credentials) -> anyhow::Result<String> {
         let body = json!({ "email": credentials.email, "password": credentials.password.0 });
         let post = || self.request(Method::POST, "/v1/auth/token").json(&body);
@@ -150,12 +162,28 @@ impl Person {
         };
         match attempt().await {
             Err(error) if is_expired(&error) => {
-                let token = self.api.token(&self.credentials).await?;
-                *self.token.lock() = token;
+                self.log_in_again().await?;
                 attempt().await
             }
             other => other,
         }
+    }
+
+    /// An access token of theirs: another one than `refused`.
+    ///
+    /// # Errors
+    /// If they cannot log in any more.
+    pub(crate) async fn bearer(&self, refused: Option<&str>) -> anyhow::Result<String> {
+        if refused.is_some_and(|refused| *self.token.lock() == refused) {
+            self.log_in_again().await?;
+        }
+        Ok(self.token.lock().clone())
+    }
+
+    async fn log_in_again(&self) -> anyhow::Result<()> {
+        let token = self.api.token(&self.credentials).await?;
+        *self.token.lock() = token;
+        Ok(())
     }
 
     /// Reads every page of a list.
@@ -182,11 +210,6 @@ impl Person {
 
 fn is_expired(error: &anyhow::Error) -> bool {
     error.downcast_ref::<Refusal>().is_some_and(|refusal| refusal.status == StatusCode::UNAUTHORIZED.as_u16())
-}
-
-fn retry_after(response: &Response) -> Duration {
-    let header = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    Duration::from_secs(header.and_then(|seconds| seconds.parse().ok()).unwrap_or(1).max(1))
 }
 
 async fn read(response: Response) -> anyhow::Result<Answer> {

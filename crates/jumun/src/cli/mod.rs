@@ -2,6 +2,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line prints")]
 
 mod audit;
+mod bench;
 mod client;
 mod config_check;
 mod dead_letters;
@@ -50,6 +51,7 @@ enum Command {
     /// Serve a topology's units in this process
     Serve(serve::Serve),
     Replay(replay::Replay),
+    Bench(bench::Bench),
     Audit(audit::AuditCommand),
     PgSimulator(pg_simulator::PgSimulator),
     Topology(topology::TopologyCommand),
@@ -118,6 +120,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
         Command::Replay(replay) => replay.run(),
+        Command::Bench(bench) => bench.run(),
         Command::Audit(audit) => audit.run(),
         Command::PgSimulator(simulator) => simulator.run(),
         Command::Topology(topology) => topology.run(),

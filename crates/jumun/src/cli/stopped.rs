@@ -27,10 +27,18 @@ pub(super) async fn start(config: &Config, beside: &str) -> anyhow::Result<Serve
 /// # Errors
 /// If it does not start.
 pub(super) async fn start_here(config: &Config) -> anyhow::Result<Server> {
+    start_with(config, Domains::new(config.policies.clone())).await
+}
+
+/// The same, with these domains.
+///
+/// # Errors
+/// If it does not start.
+pub(super) async fn start_with(config: &Config, domains: Domains) -> anyhow::Result<Server> {
     let mut config = config.clone();
     config.file.listen = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
     config.file.admin_listen = None;
-    Server::start(&config, Domains::new(config.policies.clone())).await
+    Server::start(&config, domains).await
 }
 
 /// An administrator, in whose name the command line acts: there is one from the first start on.

@@ -13,6 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 type Job = (DeliveryCall, Arc<Door>);
 
@@ -66,13 +67,17 @@ fn write_all(jobs: &Receiver<Job>, mut file: File) {
         }
         let outcome = match file.write_all(lines.as_bytes()).and_then(|()| file.sync_data()) {
             Ok(()) => DeliveryOutcome::Taken,
-            Err(error) => DeliveryOutcome::Failed { detail: format!("file: {error}"), retry: true },
+            // Part of it may be there.
+            Err(error) => DeliveryOutcome::Unknown { detail: format!("file: {error}") },
         };
         for (call, door) in batch {
             door.tell(call.answer(outcome.clone()), call.trace);
         }
     }
 }
+
+/// The longest that a receiver may take to answer, however patient the delivery is.
+const LONGEST_CALL: Duration = Duration::from_secs(10);
 
 /// Posts deliveries as Standard Webhooks.
 pub struct HttpSink {
@@ -109,7 +114,7 @@ impl HttpSink {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            .timeout(std::time::Duration::from_secs(10));
+            .timeout(LONGEST_CALL);
         if allow_private { client.build() } else { client.dns_resolver(Arc::new(PublicOnly)).build() }
     }
 
@@ -143,7 +148,10 @@ impl Outside for HttpSink {
         for (name, value) in signed.pairs() {
             post = post.header(name, value);
         }
-        let post = post.header("traceparent", call.trace.to_string()).body(call.body.to_string());
+        let post = post
+            .timeout(call.answer_within.min(LONGEST_CALL))
+            .header("traceparent", call.trace.to_string())
+            .body(call.body.to_string());
         self.runtime.spawn(async move {
             let outcome = match post.send().await {
                 Ok(answer) if answer.status().is_success() => DeliveryOutcome::Taken,
@@ -151,13 +159,22 @@ impl Outside for HttpSink {
                 Ok(answer) => {
                     DeliveryOutcome::Failed { detail: format!("status {}", answer.status()), retry: true }
                 }
-                // Without the URL: it may carry a secret.
-                Err(error) => {
-                    DeliveryOutcome::Failed { detail: error.without_url().to_string(), retry: true }
-                }
+                Err(error) => not_answered(error),
             };
             door.tell(call.answer(outcome), call.trace);
         });
+    }
+}
+
+/// What a call without an answer came to. The URL is left out: it may carry a secret.
+fn not_answered(error: reqwest::Error) -> DeliveryOutcome {
+    // Without a connection nothing was sent.
+    let was_sent = !error.is_connect() && !error.is_builder();
+    let detail = error.without_url().to_string();
+    if was_sent {
+        DeliveryOutcome::Unknown { detail }
+    } else {
+        DeliveryOutcome::Failed { detail, retry: true }
     }
 }
 

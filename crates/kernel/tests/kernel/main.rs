@@ -21,4 +21,6 @@ mod shop;
 #[cfg(test)]
 mod topologies;
 #[cfg(test)]
+mod walks;
+#[cfg(test)]
 mod wire;

@@ -26,7 +26,7 @@ const DOMAINS: [(&str, &[&str]); 10] = [
     ("order", &[]),
     ("payment", &["payment", "charge"]),
     ("ranking", &["sales"]),
-    ("data-platform", &[]),
+    ("data-platform", &["delivery"]),
     ("read-model", &[]),
     ("replica", &[]),
 ];

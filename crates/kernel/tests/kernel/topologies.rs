@@ -2,7 +2,7 @@
 
 use crate::script::joined;
 use crate::shop::{
-    MONOLITH, ORCHESTRATED_MESSAGES, SEVEN_SERVICES, VALIDATED_ASYNC, known, shipped, topology,
+    MONOLITH, ORCHESTRATED_MESSAGES, SEVEN_SERVICES, VALIDATED_ASYNC, known, shipped, steps, topology,
 };
 use jumun_kernel::judge::Coordination;
 use jumun_kernel::topology::{Answer, PaymentDelivery, QuoteFrom, Topology};
@@ -340,4 +340,70 @@ fn a_refusal_that_nobody_tells_the_judge_is_a_mistake() {
         "listed_after = \"sales\"",
         "line 19: step `sales` is what lists wait for but not in saga.order",
     );
+}
+
+/// The small file with delivery as its last step.
+fn with_delivery(setting: &str) -> String {
+    GOOD.replace("quote = \"calls\"\n", &format!("quote = \"calls\"\n{setting}"))
+        .replace(
+            "\"payment\"]\nalways = [\"stock\"]",
+            "\"payment\", \"delivery\"]\nalways = [\"stock\", \"delivery\"]",
+        )
+        .replace("groups = [[\"stock\", \"coupon\"]]", "groups = [[\"delivery\"], [\"stock\", \"coupon\"]]")
+        .replace(
+            "judged_on = [\"coupon\", \"payment\"]",
+            "judged_on = [\"coupon\", \"payment\", \"delivery\"]\nlisted_after = \"delivery\"
+refusals_judged_on = [\"stock\", \"coupon\", \"payment\", \"delivery\"]",
+        )
+        .replace("[\"order.failing\"]", "[\"order.failing\", \"delivery.refused\"]")
+        + "\n[step.delivery]\nacts_on = [\"payment.done\"]\ncompensates_on = [\"order.failing\"]\n"
+}
+
+const INLINE: &str = "payment_delivery = \"inline\"\n";
+
+#[test]
+fn one_line_makes_delivery_a_step_or_leaves_it_out_everywhere() {
+    let inline = topology(&with_delivery(INLINE));
+    assert_eq!(inline.payment_delivery, PaymentDelivery::Inline);
+    assert_eq!(inline.order, steps(&["stock", "coupon", "payment", "delivery"]));
+    assert_eq!(inline.always, steps(&["stock", "delivery"]));
+    assert_eq!(inline.judged_on, steps(&["coupon", "payment", "delivery"]));
+    assert_eq!((&inline.refusals_judged_on, &inline.listed_after), (&inline.order, &Some(Step::DELIVERY)));
+    assert_eq!(inline.route(&Step::PAYMENT).unwrap().compensates_on, ["order.failing", "delivery.refused"]);
+    assert_eq!(inline.route(&Step::DELIVERY).unwrap().acts_on, ["payment.done"]);
+    for setting in ["", "payment_delivery = \"deferred\"\n"] {
+        assert_eq!(topology(&with_delivery(setting)), topology(GOOD), "`{setting}`");
+    }
+}
+
+#[test]
+fn delivery_that_is_no_step_cannot_be_inline() {
+    let error = Topology::parse(
+        &GOOD.replace("\n[[unit]]\nname = \"shop\"", &format!("{INLINE}\n[[unit]]\nname = \"shop\"")),
+        &known(),
+    )
+    .unwrap_err();
+    assert_eq!(error.to_string(), "line 5: inline delivery needs a [step.delivery]");
+}
+
+#[test]
+fn a_mistake_about_delivery_is_named_though_it_is_deferred() {
+    let text = with_delivery("").replace("acts_on = [\"payment.done\"]", "acts_on = [\"payment.paid\"]");
+    let error = Topology::parse(&text, &known()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "line 37: `payment.paid` is said by nobody (order.placed … or <step>.done|refused|compensated)"
+    );
+}
+
+#[test]
+fn no_step_may_hear_only_a_delivery_that_is_deferred() {
+    let text = with_delivery("").replace(
+        "[step.coupon]\nacts_on = [\"order.placed\"]",
+        "[step.coupon]\nacts_on = [\"delivery.refused\"]",
+    );
+    let error = Topology::parse(&text, &known()).unwrap_err();
+    assert_eq!(error.to_string(), "line 26: step `coupon` acts on nothing where delivery is deferred");
+    let inline = Topology::parse(&text.replace("summary", &format!("{INLINE}summary")), &known());
+    assert!(inline.is_ok(), "{inline:?}");
 }

@@ -11,6 +11,8 @@ mod conformance;
 #[cfg(test)]
 mod crashes;
 #[cfg(test)]
+mod delivery;
+#[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod first_line;

@@ -1,7 +1,7 @@
 //! Everything at once, by seed: orders, cancels, crashes, lost commits, doubled messages, a moody gateway. When it is calm again
 //! every book agrees.
 
-use crate::support::{Buy, OnCancel, OnCharge, SHIPPED, Upset, World, check_books};
+use crate::support::{Buy, OnApproval, OnCancel, OnCharge, SHIPPED, Upset, World, check_books, inline};
 use kernel::ids::{ProductId, UserCouponId, UserId};
 use kernel::judge::SagaStatus;
 use order::Order;
@@ -72,13 +72,25 @@ fn one_thing(world: &mut World, goods: &Goods, dice: &mut Dice) {
             ];
             let charge = dice.pick(&charges);
             world.pg.charges([charge]);
+            world.platform.approvals([dice.pick(&[
+                OnApproval::Takes,
+                OnApproval::Breaks,
+                OnApproval::Gone,
+                OnApproval::GoesSilent,
+                OnApproval::IsLost,
+                OnApproval::TimesOutTaken,
+                OnApproval::Waits,
+            ])]);
             world.pg.cancels([dice.pick(&[
                 OnCancel::Breaks,
                 OnCancel::TimesOutCancelled,
                 OnCancel::Cancels,
             ])]);
         }
-        5 => world.pg.release(),
+        5 => {
+            world.pg.release();
+            world.platform.release();
+        }
         6 => {
             let upset = dice.pick(&[Upset::Before, Upset::After]);
             world.upsets_kill = dice.throw(2) == 0;
@@ -92,6 +104,7 @@ fn one_thing(world: &mut World, goods: &Goods, dice: &mut Dice) {
         }
         15..=17 => {
             world.pg.step();
+            world.platform.step();
         }
         _ => {
             let domain = dice.pick(&DOMAINS);
@@ -109,26 +122,40 @@ const STORMS: u64 = 84;
 #[test]
 fn after_a_storm_every_book_agrees() {
     for (number, (_, topology)) in (1..).zip(SHIPPED) {
-        let mut fates: BTreeMap<SagaStatus, usize> = BTreeMap::new();
-        for seed in (number..=STORMS).step_by(SHIPPED.len()) {
-            let mut world = World::new(topology);
-            world.name = format!("{}, seed {seed}", world.name);
-            let goods = stock_up(&mut world);
-            let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
-            for _ in 0..600 {
-                one_thing(&mut world, &goods, &mut dice);
-            }
-            world.pg.charges([]);
-            world.pg.release();
-            world.wait(100);
-            assert_eq!(world.open_letters(), [], "{}", world.name);
-            check_books(&world);
-            for order in world.all::<Order>("order") {
-                *fates.entry(order.status).or_default() += 1;
-            }
-        }
-        let often = |status| fates.get(&status).is_some_and(|count| *count >= 5);
-        let all = [SagaStatus::Confirmed, SagaStatus::Failed, SagaStatus::Cancelled].into_iter().all(often);
-        assert!(all, "the storms are too mild to show anything: {fates:?}");
+        storms_over(topology, (number..=STORMS).step_by(SHIPPED.len()));
     }
+}
+
+#[test]
+fn after_a_storm_over_inline_delivery_every_book_agrees() {
+    for (number, topology) in (STORMS + 1..).zip(inline()) {
+        storms_over(&topology, (number..=STORMS + 30).step_by(3));
+    }
+}
+
+/// A storm for each seed; together they are wild enough to show something.
+fn storms_over(topology: &str, seeds: impl Iterator<Item = u64>) {
+    let mut fates: BTreeMap<SagaStatus, usize> = BTreeMap::new();
+    for seed in seeds {
+        let mut world = World::new(topology);
+        world.name = format!("{}, seed {seed}", world.name);
+        let goods = stock_up(&mut world);
+        let mut dice = Dice(0x9e37_79b9_7f4a_7c15_u64.wrapping_mul(seed));
+        for _ in 0..600 {
+            one_thing(&mut world, &goods, &mut dice);
+        }
+        world.pg.charges([]);
+        world.platform.approvals([]);
+        world.pg.release();
+        world.platform.release();
+        world.wait(100);
+        assert_eq!(world.open_letters(), [], "{}", world.name);
+        check_books(&world);
+        for order in world.all::<Order>("order") {
+            *fates.entry(order.status).or_default() += 1;
+        }
+    }
+    let often = |status| fates.get(&status).is_some_and(|count| *count >= 5);
+    let all = [SagaStatus::Confirmed, SagaStatus::Failed, SagaStatus::Cancelled].into_iter().all(often);
+    assert!(all, "the storms are too mild to show anything: {fates:?}");
 }

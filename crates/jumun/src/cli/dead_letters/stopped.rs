@@ -186,7 +186,8 @@ fn is_under_way(shop: &Shop, letter: &DeadLetter) -> anyhow::Result<bool> {
         DeliveryStatus::Waiting
         | DeliveryStatus::Delivered
         | DeliveryStatus::Dead
-        | DeliveryStatus::Resolved => false,
+        | DeliveryStatus::Resolved
+        | DeliveryStatus::Refused => false,
     };
     Ok(order.is_some_and(|order| !order.status.is_settled())
         || top_up.is_some_and(|charge| charge.status == ChargeStatus::Pending)

@@ -72,7 +72,7 @@ pub(crate) struct Replay {
 }
 
 /// The currency of the data set that these columns come from.
-const FILES_CURRENCY: &str = "GBP";
+pub(super) const FILES_CURRENCY: &str = "GBP";
 
 /// What came of the work, for the account.
 struct Driven {
@@ -217,7 +217,7 @@ fn progress(items: usize) -> ProgressBar {
 }
 
 /// Whether environment or file say a currency. What is wrong with the file is said when it is read.
-fn currency_is_configured(file: Option<&Path>) -> bool {
+pub(super) fn currency_is_configured(file: Option<&Path>) -> bool {
     let in_file = |path: &Path| {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         toml::from_str::<toml::Table>(&text).is_ok_and(|table| table.contains_key("currency"))

@@ -126,12 +126,7 @@ async fn sign_up(api: &Api, customer: &Customer, run: Uuid) -> anyhow::Result<(C
         email: address(customer, run),
         password: Secret(Uuid::from_u128(rand::random()).to_string()),
     };
-    let body =
-        json!({ "email": credentials.email, "password": credentials.password.0, "name": name(customer) });
-    api.send("/v1/users", || api.request(Method::POST, "/v1/users").json(&body))
-        .await
-        .with_context(|| name(customer))?;
-    Ok((customer.clone(), api.log_in(credentials).await?))
+    Ok((customer.clone(), api.sign_up(credentials, &name(customer)).await?))
 }
 
 impl Front for Remote {

@@ -1,8 +1,7 @@
 //! A topology as a Mermaid flowchart.
 
-use super::Homes;
+use super::{Homes, line};
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 /// Units as boxes, steps in them; solid arrows make act, dotted ones make compensate.
 pub(super) fn flowchart(homes: &Homes<'_>) -> String {
@@ -63,12 +62,7 @@ fn arrows(chart: &mut String, words: &[String], to: &str, arrow: &str) {
 }
 
 /// Mermaid's ids hold letters, digits and underscores; and some words, such as `end`, mean something to it.
-fn id(kind: &str, name: &str) -> String {
+pub(super) fn id(kind: &str, name: &str) -> String {
     let name: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     format!("{kind}_{name}")
-}
-
-fn line(chart: &mut String, text: std::fmt::Arguments<'_>) {
-    // Writing to a string cannot fail.
-    let _ = writeln!(chart, "{text}");
 }

@@ -1,6 +1,7 @@
 //! `jumun topology`: what the shipped topologies are, and whether a file is one.
 
 mod mermaid;
+mod sequence;
 
 use super::table::Table;
 use super::{Ended, say};
@@ -9,6 +10,7 @@ use clap::{Args, Subcommand};
 use jumun::config::File;
 use jumun::{Config, topologies};
 use kernel::topology::Topology;
+use sequence::Wanted;
 use shop::Domains;
 use std::path::PathBuf;
 
@@ -23,7 +25,8 @@ pub(crate) struct TopologyCommand {
 enum Subcommands {
     /// List the shipped topologies
     List,
-    /// Show one: its units with their domains and databases, and what makes each step act and compensate
+    /// Show one: its units with their domains and databases, what makes each step act and compensate, and what is said in an
+    /// order's life
     Show(Show),
     /// Check a topology file: OK, or its first fault with the line (exit code 1)
     Check(Check),
@@ -34,9 +37,12 @@ struct Show {
     /// A shipped topology's name, or a file
     #[arg(value_name = "NAME|FILE")]
     name: String,
-    /// Print a Mermaid flowchart: solid arrows make a step act, dotted ones make it compensate
+    /// Print Mermaid: a flowchart (solid arrows make a step act, dotted ones make it compensate), or with --flow a sequence diagram
     #[arg(long)]
     mermaid: bool,
+    /// Only what is said in this life of an order: success, refuse:STEP (that step refuses) or cancel
+    #[arg(long, value_name = "FLOW")]
+    flow: Option<Wanted>,
 }
 
 #[derive(Debug, Args)]
@@ -71,11 +77,17 @@ impl Show {
     fn run(&self, domains: &Domains) -> anyhow::Result<Ended> {
         let text = topologies::text(&self.name).map_err(anyhow::Error::msg)?;
         let (topology, registry) = domains.place(&text).with_context(|| format!("topology {}", self.name))?;
-        let homes = Homes { topology: &topology, known: registry.known() };
-        if self.mermaid {
-            say(mermaid::flowchart(&homes))?;
-        } else {
-            say(described(&homes))?;
+        let routing = registry.routing(&topology);
+        let homes = Homes { topology: &topology, known: registry.known(), routing };
+        match (&self.flow, self.mermaid) {
+            (None, true) => say(mermaid::flowchart(&homes))?,
+            (Some(wanted), true) => say(sequence::diagram(&homes, &wanted.told(&homes)?))?,
+            (Some(wanted), false) => say(sequence::lines(&homes, wanted, &wanted.told(&homes)?))?,
+            (None, false) => {
+                let success = Wanted::success();
+                let told = success.told(&homes)?;
+                say(format_args!("{}\n{}", described(&homes), sequence::lines(&homes, &success, &told)))?;
+            }
         }
         Ok(Ended::Well)
     }
@@ -100,6 +112,7 @@ impl Check {
 struct Homes<'a> {
     topology: &'a Topology,
     known: kernel::topology::Known,
+    routing: kernel::routing::Routing,
 }
 
 impl Homes<'_> {
@@ -131,17 +144,26 @@ fn described(homes: &Homes<'_>) -> String {
     for route in planned.chain(followers).filter_map(|step| topology.route(step)) {
         let step = route.step.as_str();
         let kind = if route.follower { "follows; cannot fail the order" } else { "" };
+        let coordination = topology.coordination();
         let heard = |words: &[String]| {
             if words.is_empty() { "the order's command".to_owned() } else { words.join(", ") }
         };
-        let (acts, undoes) = (heard(&route.acts_on), heard(&route.compensates_on));
+        let (acts, mut undoes) = (heard(&route.acts_on), route.compensates_on.join(", "));
+        if coordination.undone_when_failing.contains(&route.step) {
+            undoes = if undoes.is_empty() { heard(&[]) } else { format!("{undoes}, {}", heard(&[])) };
+        }
         steps.row(&[step, homes.unit_of(step), &acts, &undoes, kind]);
     }
     format!("{} — {}\n\n{}\n{units}\n{steps}", topology.name, topology.summary, settings(topology))
 }
 
+fn line(text: &mut String, one: std::fmt::Arguments<'_>) {
+    // Writing to a string cannot fail.
+    let _ = std::fmt::Write::write_fmt(text, format_args!("{one}\n"));
+}
+
 fn settings(topology: &Topology) -> String {
-    use kernel::topology::{Answer, Inquiry, QuoteFrom};
+    use kernel::topology::{Answer, Inquiry, PaymentDelivery, QuoteFrom};
     let answer = match topology.answer {
         Answer::Settled => "once the order is settled",
         Answer::Accepted => "once the order is accepted",
@@ -163,6 +185,12 @@ fn settings(topology: &Topology) -> String {
         Inquiry::Deadline => "at the deadline, before an order is given up",
         Inquiry::Poll => "at the deadline, and when a client polls",
     };
+    let delivery = match topology.payment_delivery {
+        PaymentDelivery::Deferred => "after the fact",
+        PaymentDelivery::Inline => {
+            "of the payment, as a step that can fail the order; of the rest after the fact"
+        }
+    };
     let names = |steps: &[kernel::Step], between: &str| {
         steps.iter().map(kernel::Step::as_str).collect::<Vec<_>>().join(between)
     };
@@ -170,6 +198,7 @@ fn settings(topology: &Topology) -> String {
     table.row(&["clients are answered", answer]);
     table.row(&["orders are quoted", quote]);
     table.row(&["coordination", coordination]);
+    table.row(&["the data platform is told", delivery]);
     table.row(&["a plan's steps", &names(&topology.order, " → ")]);
     for group in &topology.groups {
         table.row(&["decided as one", &names(group, ", ")]);

@@ -1,11 +1,11 @@
-//! The conformance suite on the stepped world, in every topology that ships.
+//! The conformance suite on the stepped world, in every topology that ships, and where delivery is a step.
 
 mod broken;
 mod flows;
 mod stepped;
 mod transcript;
 
-use crate::support::SHIPPED;
+use crate::support::{SHIPPED, inline};
 use broken::{Broken, Noticed, each_broken, noticed};
 use conformance::check;
 use flows::{FLOWS, transcript};
@@ -19,6 +19,15 @@ fn every_topology_ends_in_the_same_books_and_order_states() {
         let report = check(|terms| Stepped::new(topology, terms));
         assert!(report.played.len() > 30, "{name}: {report}");
         assert!(report.findings.is_empty(), "{name}:\n{report}");
+    }
+}
+
+#[test]
+fn where_delivery_is_a_step_the_books_and_order_states_are_the_same() {
+    for topology in inline() {
+        let report = check(|terms| Stepped::new(&topology, terms));
+        assert!(report.played.len() > 30, "{report}");
+        assert!(report.findings.is_empty(), "{report}");
     }
 }
 

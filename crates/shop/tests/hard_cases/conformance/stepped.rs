@@ -1,10 +1,9 @@
 //! The stepped world as a deployment: names for ids, and its books in the suite's words.
 
-use crate::support::{ADMIN, Setting, Slot, World, check_books, taken, won};
+use crate::support::{ADMIN, OnApproval, Setting, Slot, World, check_books, taken, won};
 use conformance::books::{Books, CouponBook, OrderBook, ProductBook};
 use conformance::{Basket, Deployment, Needs, Payment, Points, Terms};
 use coupon::UserCoupon;
-use data_platform::Delivery;
 use jumun_shop::quoter::{Answer, Ask};
 use kernel::Trace;
 use kernel::ids::{OrderId, ProductId, UserCouponId, UserId};
@@ -142,16 +141,8 @@ impl Stepped {
 
     /// The final words about an order that the platform took, in the order in which it first took them.
     fn told(&self, order: OrderId) -> Vec<String> {
-        let deliveries = self.world.all::<Delivery>("data-platform");
-        let mut told: Vec<String> = Vec::new();
-        for taken in self.world.platform.taken.lock().unwrap().iter() {
-            let about = |one: &&Delivery| one.order_id == order && one.webhook_id == *taken;
-            let event = deliveries.iter().find(about).map(|one| one.event.to_string()).unwrap_or_default();
-            if event.strip_prefix("order.").is_some_and(|word| !told.iter().any(|known| known == word)) {
-                told.push(event["order.".len()..].to_owned());
-            }
-        }
-        told
+        let taken = self.world.platform.was_told(order).into_iter().map(|event| event.to_string());
+        taken.filter_map(|event| event.strip_prefix("order.").map(str::to_owned)).collect()
     }
 
     fn product_book(&self, id: ProductId) -> ProductBook {
@@ -194,7 +185,7 @@ impl Deployment for Stepped {
     fn meets(&self, needs: Needs) -> bool {
         match needs {
             Needs::Nothing | Needs::StaleQuote => true,
-            Needs::InlineDelivery => false,
+            Needs::InlineDelivery => self.world.delivers_inline(),
         }
     }
 
@@ -282,8 +273,8 @@ impl Deployment for Stepped {
         }
     }
 
-    fn platform_refuses(&mut self, _refuses: bool) {
-        unreachable!("no scene is played that needs it");
+    fn platform_refuses(&mut self, refuses: bool) {
+        self.world.platform.every_approval(refuses.then_some(OnApproval::Gone));
     }
 
     fn books(&mut self) -> Books {

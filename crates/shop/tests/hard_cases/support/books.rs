@@ -261,8 +261,36 @@ impl Books {
             };
         }
         let deliveries = world.all::<Delivery>("data-platform");
-        assert!(deliveries.iter().all(|one| one.status == DeliveryStatus::Delivered), "{}", self.name);
-        let made: BTreeSet<_> = deliveries.into_iter().map(|one| (one.order_id, one.event)).collect();
+        for one in &deliveries {
+            let is_refused =
+                one.event == DeliveryEvent::PaymentApproved && one.status == DeliveryStatus::Refused;
+            assert!(is_refused || one.status == DeliveryStatus::Delivered, "{}: {one:?}", self.name);
+        }
+        let final_words = deliveries.iter().filter(|one| !is_of_payment(one.event));
+        let made: BTreeSet<_> = final_words.map(|one| (one.order_id, one.event)).collect();
         assert_eq!(made, expected, "{}: deliveries", self.name);
+        for (order, plan) in self.orders.values() {
+            self.check_told(world, order, plan);
+        }
+    }
+
+    /// What the data platform itself knows of an order's payment is how the order ended.
+    fn check_told(&self, world: &World, order: &Order, plan: &Plan) {
+        let mut told = world.platform.was_told(order.id);
+        told.retain(|event| is_of_payment(*event));
+        let about = format!("{}: {:?} order {}: {told:?}", self.name, order.status, order.id);
+        if order.status == SagaStatus::Confirmed {
+            let expected = plan.has(&Step::DELIVERY).then_some(DeliveryEvent::PaymentApproved);
+            assert!(told.into_iter().eq(expected), "{about}");
+        } else if told.contains(&DeliveryEvent::PaymentApproved) {
+            assert!(told.contains(&DeliveryEvent::PaymentCancelled), "{about}: it does not hold");
+        }
+    }
+}
+
+fn is_of_payment(event: DeliveryEvent) -> bool {
+    match event {
+        DeliveryEvent::PaymentApproved | DeliveryEvent::PaymentCancelled => true,
+        DeliveryEvent::Confirmed | DeliveryEvent::Failed | DeliveryEvent::Cancelled => false,
     }
 }

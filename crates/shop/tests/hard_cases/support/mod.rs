@@ -4,13 +4,17 @@ mod assembly;
 mod books;
 mod clock;
 mod disk;
+mod inline;
 mod pg;
+mod platform;
 mod shopping;
 mod tape;
 
 pub(crate) use books::check_books;
 pub(crate) use disk::{Disk, Faults, Upset};
-pub(crate) use pg::{OnCancel, OnCharge, Pg, Platform};
+pub(crate) use inline::inline;
+pub(crate) use pg::{OnCancel, OnCharge, Pg};
+pub(crate) use platform::{OnApproval, Platform};
 
 pub(crate) use shopping::Buy;
 pub(crate) use tape::{Happened, Tape};
@@ -23,7 +27,7 @@ use kernel::ids::{LetterId, OrderId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::routing::Routing;
 use kernel::state::Write;
-use kernel::topology::{Database, Topology};
+use kernel::topology::{Database, PaymentDelivery, Topology};
 use kernel::{Command, Currency, DomainName, Key, Money, Record, Trace};
 use order::{Born, Order};
 use runtime::message::LetterOrder;
@@ -177,6 +181,11 @@ impl World {
         planned.map(ToString::to_string).collect()
     }
 
+    /// Whether the data platform is told of the payment before the order is confirmed.
+    pub(crate) fn delivers_inline(&self) -> bool {
+        self.topology.payment_delivery == PaymentDelivery::Inline
+    }
+
     /// The process is killed and started again over the same databases; what was in memory is gone.
     pub(crate) fn crash(&mut self) {
         self.restart().unwrap();
@@ -186,6 +195,7 @@ impl World {
     pub(crate) fn restart(&mut self) -> Result<(), StoreError> {
         self.workers.clear();
         self.pg.hang_up();
+        self.platform.hang_up();
         self.disks.values().for_each(Disk::abandon);
         let parts = Assembly {
             topology: &self.topology,
@@ -206,7 +216,7 @@ impl World {
     /// Steps everything that is not held until nothing moves.
     pub(crate) fn run(&mut self) {
         for _ in 0..MOST_STEPS {
-            let mut moved = self.shop.quoter().step(1_000) + self.pg.step();
+            let mut moved = self.shop.quoter().step(1_000) + self.pg.step() + self.platform.step();
             for worker in self.workers.iter_mut().filter(|worker| !self.held.contains(worker.name())) {
                 moved += usize::from(worker.step() == Stepped::Worked);
                 if self.upsets_kill && self.faults.happened() {

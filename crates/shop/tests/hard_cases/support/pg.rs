@@ -1,7 +1,6 @@
-//! A payment gateway by script, with a book of its own; and a data platform that takes everything.
+//! A payment gateway by script, with a book of its own.
 
 use super::clock::TestClock;
-use data_platform::{DeliveryCall, DeliveryOutcome};
 use payment::gateway::{PgAnswer, PgCharge, PgChargeStatus, PgRequest};
 use payment::{PgAnswered, PgCall};
 use runtime::Door;
@@ -290,19 +289,5 @@ impl Outside for Pg {
     fn start(&self, request: Arc<dyn Any + Send + Sync>, door: Arc<Door>) {
         let call: &PgCall = request.downcast_ref().unwrap();
         self.state.lock().unwrap().waiting.push_back((call.clone(), door));
-    }
-}
-
-/// Takes every delivery, and remembers it.
-#[derive(Default)]
-pub(crate) struct Platform {
-    pub(crate) taken: Mutex<Vec<String>>,
-}
-
-impl Outside for Platform {
-    fn start(&self, request: Arc<dyn Any + Send + Sync>, door: Arc<Door>) {
-        let call: &DeliveryCall = request.downcast_ref().unwrap();
-        self.taken.lock().unwrap().push(call.webhook_id.to_string());
-        door.tell(call.answer(DeliveryOutcome::Taken), call.trace);
     }
 }
