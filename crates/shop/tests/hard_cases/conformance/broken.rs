@@ -1,6 +1,6 @@
 //! Topologies with one rule broken: somebody must notice, or the rule is there for nothing.
 
-use super::flows::{FLOWS, transcript};
+use super::flows::{Flow, flows, transcript};
 use super::stepped::Stepped;
 use crate::support::Setting;
 use conformance::{Scene, check_scenes, scenes};
@@ -9,8 +9,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use toml::{Table, Value};
 
 /// Scenes that between them say every word of a saga: few, for they are played once per broken rule.
-const SCENES: [&str; 4] =
-    ["coupon, points and card together", "out of stock", "a declined card", "a confirmed order is cancelled"];
+const SCENES: [&str; 5] = [
+    "coupon, points and card together",
+    "out of stock",
+    "a declined card",
+    "a confirmed order is cancelled",
+    "a platform that refuses the payment's delivery",
+];
 
 /// A word that no order says before it is over.
 const NEVER: &str = "order.failed";
@@ -156,6 +161,9 @@ pub(super) fn noticed(topology: &str, broken: &str) -> Noticed {
     if !catch_unwind(AssertUnwindSafe(books)).unwrap_or(false) {
         return Noticed::ByBooks;
     }
-    let differs = |flow: &&super::flows::Flow| transcript(topology, flow) != transcript(broken, flow);
-    FLOWS.iter().find(differs).map_or(Noticed::ByNobody, |flow| Noticed::ByTranscript(flow.name))
+    let differs = |flow: &Flow| transcript(topology, flow) != transcript(broken, flow);
+    flows(topology)
+        .into_iter()
+        .find(differs)
+        .map_or(Noticed::ByNobody, |flow| Noticed::ByTranscript(flow.name))
 }

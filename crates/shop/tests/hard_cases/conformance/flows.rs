@@ -2,7 +2,7 @@
 
 use super::stepped::Stepped;
 use super::transcript::Scribe;
-use conformance::{Basket, Card, Deployment, Payment, Terms};
+use conformance::{Basket, Card, Deployment, Needs, Payment, Terms};
 use std::sync::Arc;
 
 /// One order's way, from the moment that it is asked for.
@@ -17,7 +17,15 @@ const fn flow(name: &'static str, before: fn(&mut Stepped), play: fn(&mut Steppe
     Flow { name, before, play }
 }
 
-pub(super) const FLOWS: [Flow; 7] = [
+/// The flows that `topology` can have.
+pub(super) fn flows(topology: &str) -> Vec<Flow> {
+    let inline = Stepped::new(topology, Terms::Usual).meets(Needs::InlineDelivery);
+    let refused =
+        flow("refused at delivery", |shop| shop.platform_refuses(true), |shop| buy(shop, 2, Card::Good));
+    FLOWS.into_iter().chain(inline.then_some(refused)).collect()
+}
+
+const FLOWS: [Flow; 7] = [
     flow("success", nothing, |shop| buy(shop, 2, Card::Good)),
     flow("refused at stock", nothing, |shop| buy(shop, 10, Card::Good)),
     flow("refused at coupon", want_the_coupon, |shop| buy(shop, 2, Card::Good)),
