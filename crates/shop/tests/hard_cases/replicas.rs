@@ -324,8 +324,9 @@ fn a_topology_that_leaves_the_copies_out_neither_keeps_nor_follows_anything_for_
         let (topology, registry) = domains.place(file).unwrap();
         let order = topology.databases().into_iter().find(|database| database.name == "order").unwrap();
         let follows_user = registry.routing(&topology).sources(&order.domains).contains(&user::NAME);
-        (registry.tables(&order).contains(&ProductCopy::TABLE), follows_user)
+        let (kept, runs) = (registry.tables(&order).contains(&ProductCopy::TABLE), &replica::NAME);
+        (kept, registry.get(runs).is_some(), follows_user)
     };
-    assert_eq!(place(SEVEN), (false, false));
-    assert_eq!(place(&seven_with_replicas()), (true, true));
+    assert_eq!(place(SEVEN), (false, false, false));
+    assert_eq!(place(&seven_with_replicas()), (true, true, true));
 }
