@@ -53,6 +53,9 @@ struct Arguments {
     /// Only this shape of load (`uniform` or `hot`).
     #[arg(long, default_value = "")]
     shape: String,
+    /// Without the plain transaction: for a profiler.
+    #[arg(long)]
+    alone: bool,
     /// What `cargo bench` adds.
     #[arg(long, hide = true, global = true)]
     bench: bool,
@@ -108,7 +111,9 @@ fn compare(arguments: &Arguments) {
                     let mut note = |name: &str, measured| {
                         runs.entry((in_flight, name.to_owned(), shape)).or_default().push(measured);
                     };
-                    note("plain", plain::run(folder().path(), &run));
+                    if !arguments.alone {
+                        note("plain", plain::run(folder().path(), &run));
+                    }
                     note(name, jumun::run(topology, folder().path(), &run));
                 }
             }
