@@ -3,11 +3,13 @@
 use crate::error::DecideError;
 use crate::table::{Key, Record, Row, Table};
 use rustc_hash::FxHashMap;
+use std::collections::BTreeMap;
 
 /// The rows of a batch. A hot row is changed here as often as the batch asks and written once.
 #[derive(Default)]
 pub struct WorkingSet {
-    index: FxHashMap<(&'static str, Key), usize>,
+    /// Where each known key's slot is, by table: looking a key up neither copies it nor hashes the table's name with it.
+    index: FxHashMap<&'static str, FxHashMap<Key, usize>>,
     slots: Vec<Slot>,
     /// What each change replaced, newest last: how a message's changes are discarded without its neighbours'.
     journal: Vec<Replaced>,
@@ -45,16 +47,25 @@ impl WorkingSet {
     /// Whether this row was loaded (or written) already.
     #[must_use]
     pub fn knows(&self, table: &'static Table, key: &Key) -> bool {
-        self.index.contains_key(&(table.name, key.clone()))
+        self.slot_of(table, key).is_some()
+    }
+
+    fn slot_of(&self, table: &'static Table, key: &Key) -> Option<usize> {
+        self.index.get(table.name)?.get(key).copied()
     }
 
     /// Takes in what the store had for this key. A row already known stays as it is.
     pub fn offer(&mut self, table: &'static Table, key: Key, row: Option<Row>) {
-        if let std::collections::hash_map::Entry::Vacant(entry) = self.index.entry((table.name, key.clone()))
-        {
-            entry.insert(self.slots.len());
-            self.slots.push(Slot { table, key, row, dirty: false });
+        if !self.knows(table, &key) {
+            self.add(Slot { table, key, row, dirty: false });
         }
+    }
+
+    fn add(&mut self, slot: Slot) -> usize {
+        let at = self.slots.len();
+        self.index.entry(slot.table.name).or_default().insert(slot.key.clone(), at);
+        self.slots.push(slot);
+        at
     }
 
     /// The record under `key`, if there is one.
@@ -83,8 +94,8 @@ impl WorkingSet {
     /// # Errors
     /// [`DecideError::NotLoaded`] if the row was never loaded.
     pub fn raw(&self, table: &'static Table, key: &Key) -> Result<Option<&Row>, DecideError> {
-        let slot = self.index.get(&(table.name, key.clone())).ok_or(DecideError::NotLoaded(table.name))?;
-        Ok(self.slots[*slot].row.as_ref())
+        let slot = self.slot_of(table, key).ok_or(DecideError::NotLoaded(table.name))?;
+        Ok(self.slots[slot].row.as_ref())
     }
 
     /// Writes `record`, replacing what is under its key. The row need not have been loaded: a new one is an insert.
@@ -100,8 +111,8 @@ impl WorkingSet {
     }
 
     fn write(&mut self, table: &'static Table, key: Key, row: Option<Row>) {
-        self.offer(table, key.clone(), None);
-        let Some(&at) = self.index.get(&(table.name, key)) else { return };
+        let known = self.slot_of(table, &key);
+        let at = known.unwrap_or_else(|| self.add(Slot { table, key, row: None, dirty: false }));
         let slot = &mut self.slots[at];
         self.journal.push(Replaced {
             slot: at,
@@ -131,14 +142,13 @@ impl WorkingSet {
     /// Every changed row, sorted by table and key: the order in which locks are taken and traces repeat.
     #[must_use]
     pub fn into_writes(self) -> Vec<Write> {
-        let mut writes: Vec<Write> = self
-            .slots
-            .into_iter()
-            .filter(|slot| slot.dirty)
-            .map(|slot| Write { table: slot.table, key: slot.key, row: slot.row })
-            .collect();
-        writes.sort_unstable_by(|a, b| (a.table.name, &a.key).cmp(&(b.table.name, &b.key)));
-        writes
+        let mut by_table: BTreeMap<&'static str, Vec<Write>> = BTreeMap::new();
+        for Slot { table, key, row, .. } in self.slots.into_iter().filter(|slot| slot.dirty) {
+            by_table.entry(table.name).or_default().push(Write { table, key, row });
+        }
+        // A batch writes most tables nearly in order (ids ascend in time), which a stable sort makes use of.
+        by_table.values_mut().for_each(|writes| writes.sort_by(|a, b| a.key.cmp(&b.key)));
+        by_table.into_values().flatten().collect()
     }
 }
 
