@@ -162,7 +162,7 @@ fn a_draft_is_replaced_by_the_plan_that_is_paid() {
     assert_eq!(shelf.view().unwrap().payment_id, None);
     shelf.hear(&Said::Placed, Some(&planned())).unwrap();
     let view = shelf.view().unwrap();
-    assert_eq!((view.payment_id, view.plan.0.steps.len()), (Some(planned().payment), 2));
+    assert_eq!((view.payment_id, view.plan().unwrap().steps.len()), (Some(planned().payment), 2));
 }
 
 #[test]

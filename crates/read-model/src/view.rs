@@ -2,7 +2,7 @@
 
 use kernel::ids::{OrderId, PaymentId, UserId, made_at_ms};
 use kernel::judge::{SagaStatus, StepState, StepStatus};
-use kernel::{DecideError, Heard, Json, Plan, Reason, Said, Step, Timestamp, Trace, record};
+use kernel::{DecideError, Doc, Heard, Json, Plan, Reason, Record, Said, Step, Timestamp, Trace, record};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ record! {
         /// Why it is failing or failed.
         pub reason: Option<Reason>,
         /// Its plan, never with a card token.
-        pub plan: Json<Arc<Plan>>,
+        pub plan: Doc<Plan>,
         /// What the judge last told of each planned step; none before the order is to be paid.
         pub steps: Json<Vec<StepState>>,
         /// The trace that made the order.
@@ -41,6 +41,16 @@ record! {
     index "order_views_by_user" (user_id, order_id);
     index "order_views_by_status" (status, order_id);
     index "order_views_by_trace" (trace);
+}
+
+impl OrderView {
+    /// The plan, without its card's token.
+    ///
+    /// # Errors
+    /// If the stored document does not read.
+    pub fn plan(&self) -> Result<Arc<Plan>, DecideError> {
+        self.plan.get().map_err(|corrupt| DecideError::Corrupt { table: Self::TABLE.name, corrupt })
+    }
 }
 
 /// What a word about an order means for its view.
@@ -139,7 +149,7 @@ pub(crate) fn first(
         user_id: plan.user,
         status: SagaStatus::Created,
         reason: None,
-        plan: Json(without_card(plan)),
+        plan: Doc::new(without_card(plan)),
         steps: Json(Vec::new()),
         trace,
         topology,
@@ -150,7 +160,7 @@ pub(crate) fn first(
         fulfilled: false,
         unlisted: (lists_wait && matches!(heard.said, Said::Placed)).then_some(true),
     };
-    Ok(moved(blank, heard, news))
+    moved(blank, heard, news)
 }
 
 /// The view after `news`; `None` if it already shows it.
@@ -158,7 +168,7 @@ pub(crate) fn first(
 /// # Errors
 /// [`DecideError::Impossible`] for news that cannot follow.
 pub(crate) fn next(
-    view: OrderView,
+    mut view: OrderView,
     heard: &Heard<'_>,
     news: &News<'_>,
 ) -> Result<Option<OrderView>, DecideError> {
@@ -167,33 +177,42 @@ pub(crate) fn next(
         News::Fulfilled => !view.fulfilled,
         News::Saved => view.unlisted.is_some(),
     };
-    Ok(is_new.then(|| moved(view, heard, news)))
+    if !is_new {
+        return Ok(None);
+    }
+    // A draft is replaced by the plan that is paid; from then on the plan is frozen, and its text need not be written again.
+    if let (SagaStatus::Created, Some(plan)) = (view.status, heard.plan) {
+        view.plan = Doc::new(without_card(plan));
+    }
+    moved(view, heard, news).map(Some)
 }
 
-fn moved(view: OrderView, heard: &Heard<'_>, news: &News<'_>) -> OrderView {
+fn moved(view: OrderView, heard: &Heard<'_>, news: &News<'_>) -> Result<OrderView, DecideError> {
     let (status, reason, steps, settled_at) = match news {
         News::Stands { status, reason, steps, settled_at } => (status, reason, steps, settled_at),
-        News::Fulfilled => return OrderView { fulfilled: true, updated_at: heard.at, ..view },
-        News::Saved => return OrderView { unlisted: None, ..view },
+        News::Fulfilled => return Ok(OrderView { fulfilled: true, updated_at: heard.at, ..view }),
+        News::Saved => return Ok(OrderView { unlisted: None, ..view }),
     };
-    let plan = heard.plan.map_or_else(|| Arc::clone(&view.plan.0), without_card);
+    let plan = match heard.plan {
+        Some(plan) => Arc::clone(plan),
+        None => view.plan()?,
+    };
     let steps = match steps {
         Steps::None => Vec::new(),
         Steps::All(status) => plan.steps.iter().map(|step| step_at(step, *status)).collect(),
         Steps::Listed(steps) => steps.to_vec(),
         Steps::AsBefore => view.steps.0,
     };
-    OrderView {
+    Ok(OrderView {
         status: *status,
         reason: reason.cloned(),
         payment_id: plan.has(&Step::PAYMENT).then_some(plan.payment),
-        plan: Json(plan),
         steps: Json(steps),
         updated_at: heard.at,
         settled_at: status.is_settled().then(|| settled_at.unwrap_or(heard.at)),
         unlisted: view.unlisted.filter(|_| !status.is_settled()),
         ..view
-    }
+    })
 }
 
 /// Whether `to` is news for an order that stands at `from`: false for what it has already passed.

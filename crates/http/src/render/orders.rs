@@ -153,13 +153,13 @@ impl OrderBody {
     /// # Errors
     /// If an amount of it cannot be.
     pub(crate) fn of_view(view: &OrderView) -> Result<Self, ShopError> {
-        let plan = &view.plan.0;
+        let plan = view.plan().map_err(unreadable::<OrderView>)?;
         Ok(Self {
             id: view.order_id.0,
             user_id: view.user_id.0,
             status: view.status.into(),
             reason: view.reason.as_ref().map(ToString::to_string),
-            lines: lines(plan).map_err(unreadable::<OrderView>)?,
+            lines: lines(&plan).map_err(unreadable::<OrderView>)?,
             total: plan.total.minor(),
             discount: plan.discount().minor(),
             points_used: plan.points.minor(),

@@ -244,7 +244,7 @@ fn an_order_and_its_view_look_the_same() {
         user_id: order.user_id,
         status: order.status,
         reason: order.reason,
-        plan: Json(plan()),
+        plan: Doc::new(plan()),
         steps: order.steps,
         trace: order.trace,
         topology: order.topology,
