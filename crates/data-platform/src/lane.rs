@@ -10,6 +10,14 @@ use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
 use kernel::{Cx, DecideError, Heard, Keys, Refused, WorkingSet};
 use smol_str::SmolStr;
 
+/// Names the rows that a final word may read: its own delivery, and the one that must go before it.
+pub(crate) fn keys_heard(order: OrderId, event: DeliveryEvent, keys: &mut Keys) {
+    keys.want::<Delivery>((order, event));
+    if event == DeliveryEvent::Cancelled {
+        keys.want::<Delivery>((order, DeliveryEvent::Confirmed));
+    }
+}
+
 /// Names every row that a message about this delivery may read.
 pub(crate) fn keys(order: OrderId, event: DeliveryEvent, keys: &mut Keys) {
     keys.want::<Delivery>((order, event));

@@ -147,13 +147,10 @@ impl Domain for DataPlatform {
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
-        let (order, event, _) = read(input)?;
-        match event {
-            DeliveryEvent::PaymentApproved => step::keys(order, keys),
-            DeliveryEvent::Confirmed
-            | DeliveryEvent::Failed
-            | DeliveryEvent::Cancelled
-            | DeliveryEvent::PaymentCancelled => lane::keys(order, event, keys),
+        match read(input)? {
+            (order, DeliveryEvent::PaymentApproved, _) => step::keys(order, keys),
+            (order, event, Asked::Heard(_)) => lane::keys_heard(order, event, keys),
+            (order, event, _) => lane::keys(order, event, keys),
         }
         Ok(())
     }

@@ -27,7 +27,9 @@ impl Participant for PaymentStep {
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {
         keys.want::<PaymentRow>((plan.payment,));
-        carry::keys(plan.saga, &Step::PAYMENT, keys);
+        if !plan.card_amount.is_zero() {
+            carry::keys(plan.saga, &Step::PAYMENT, keys);
+        }
     }
 
     fn act(
