@@ -56,8 +56,11 @@ impl Stopped {
         let mut bodies = orders.prepare("SELECT body FROM event_log ORDER BY position").unwrap();
         let bodies = bodies.query_map([], |row| row.get::<_, String>(0)).unwrap();
         let entries = bodies.map(|body| serde_json::from_str::<Entry>(&body.unwrap()).unwrap());
-        let messages: Vec<_> =
-            entries.flat_map(|entry| Message::of_entry(&entry).collect::<Vec<_>>()).collect();
+        let of_entry = |entry: Entry| {
+            let Entry { key, at, trace, plan, events, .. } = entry;
+            events.into_iter().map(move |event| Message::of_event(&event, key, at, trace, plan.as_ref()))
+        };
+        let messages: Vec<_> = entries.flat_map(of_entry).collect();
         // Orders run at once, so which of them is confirmed first varies: one that the history cancels later will not do.
         let said = |message: &Message, word: &str| message.said.name() == word;
         let cancelled =

@@ -128,8 +128,24 @@ impl Routing {
 
     /// What `said` makes whom do, in a saga with `plan` (none for facts).
     pub fn roles<'a>(&'a self, said: &Said, plan: Option<&'a Plan>) -> impl Iterator<Item = Role> + 'a {
-        let rules = self.rules.get(&said.name()).map(Vec::as_slice).unwrap_or_default();
-        rules.iter().filter_map(move |rule| rule.apply(plan))
+        self.rules_of(said).iter().filter_map(move |rule| rule.apply(plan))
+    }
+
+    /// As [`Self::roles`], for those domains alone that `here` knows: what the others do is not worked out.
+    pub fn roles_of<'a>(
+        &'a self,
+        said: &Said,
+        plan: Option<&'a Plan>,
+        here: impl Fn(&DomainName) -> bool + 'a,
+    ) -> impl Iterator<Item = Role> + 'a {
+        // A group stands in one database, so that its first step speaks for all.
+        let local =
+            self.rules_of(said).iter().filter(move |rule| self.addressee(&rule.role).is_some_and(&here));
+        local.filter_map(move |rule| rule.apply(plan))
+    }
+
+    fn rules_of(&self, said: &Said) -> &[Rule] {
+        self.rules.get(&said.name()).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// The domain that a role addresses.

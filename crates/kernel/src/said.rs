@@ -6,7 +6,7 @@ use crate::plan::Plan;
 use crate::time::Timestamp;
 use crate::trace::Trace;
 use serde::{Deserialize, Deserializer, Serialize};
-use smol_str::SmolStr;
+use smol_str::{SmolStr, SmolStrBuilder};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -112,18 +112,18 @@ impl Said {
         match self {
             Self::Created => SmolStr::new_static("order.created"),
             Self::Placed => SmolStr::new_static("order.placed"),
-            Self::Asked { step } => smol_str::format_smolstr!("{step}.asked"),
-            Self::UndoAsked { step, .. } => smol_str::format_smolstr!("{step}.undo_asked"),
+            Self::Asked { step } => word(step, "asked"),
+            Self::UndoAsked { step, .. } => word(step, "undo_asked"),
             Self::Failing { .. } => SmolStr::new_static("order.failing"),
             Self::Cancelling => SmolStr::new_static("order.cancelling"),
             Self::Confirmed { .. } => SmolStr::new_static("order.confirmed"),
             Self::Failed { .. } => SmolStr::new_static("order.failed"),
             Self::Cancelled { .. } => SmolStr::new_static("order.cancelled"),
-            Self::Done { step, .. } => smol_str::format_smolstr!("{step}.done"),
-            Self::Refused { step, .. } => smol_str::format_smolstr!("{step}.refused"),
-            Self::Pending { step } => smol_str::format_smolstr!("{step}.pending"),
-            Self::Compensated { step, .. } => smol_str::format_smolstr!("{step}.compensated"),
-            Self::Stuck { step, .. } => smol_str::format_smolstr!("{step}.stuck"),
+            Self::Done { step, .. } => word(step, "done"),
+            Self::Refused { step, .. } => word(step, "refused"),
+            Self::Pending { step } => word(step, "pending"),
+            Self::Compensated { step, .. } => word(step, "compensated"),
+            Self::Stuck { step, .. } => word(step, "stuck"),
             Self::Fact { kind, .. } => kind.clone(),
         }
     }
@@ -161,6 +161,15 @@ impl Said {
             _ => None,
         }
     }
+}
+
+/// `step.what`. It is asked for with every message, so no formatter is troubled.
+fn word(step: &Step, what: &str) -> SmolStr {
+    let mut word = SmolStrBuilder::new();
+    for part in [step.as_str(), ".", what] {
+        word.push_str(part);
+    }
+    word.finish()
 }
 
 /// One event of a log row: who said what.

@@ -5,7 +5,7 @@ use crate::ports::store::{Epoch, Position};
 use kernel::ids::{LetterId, UserId};
 use kernel::routing::Role;
 use kernel::said::Entry;
-use kernel::{DomainName, Heard, Key, Plan, Said, Table, Timestamp, Trace};
+use kernel::{DomainName, Heard, Key, Plan, Said, SaidEvent, Table, Timestamp, Trace};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::any::Any;
@@ -98,16 +98,16 @@ impl Message {
         Heard { key: self.key, at: self.at, by: &self.by, said: &self.said, plan: self.plan.as_ref() }
     }
 
-    /// The messages of a log row.
-    pub fn of_entry(entry: &Entry) -> impl Iterator<Item = Self> + '_ {
-        entry.events.iter().map(|event| Self {
-            key: entry.key,
-            at: entry.at,
-            trace: entry.trace,
-            plan: entry.plan.clone(),
-            by: event.by.clone(),
-            said: event.said.clone(),
-        })
+    /// The message of an event about `key`.
+    #[must_use]
+    pub fn of_event(
+        event: &SaidEvent,
+        key: Uuid,
+        at: Timestamp,
+        trace: Trace,
+        plan: Option<&Arc<Plan>>,
+    ) -> Self {
+        Self { key, at, trace, plan: plan.cloned(), by: event.by.clone(), said: event.said.clone() }
     }
 }
 

@@ -1,9 +1,8 @@
 //! Timers: a row's due column is the timer; this is only its echo on the monotonic clock.
 
 use kernel::{DomainName, Key, Table, Timestamp};
-use rustc_hash::FxHashSet;
-use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// A row that will fall due.
@@ -21,15 +20,22 @@ pub struct Timer {
     pub key: Key,
 }
 
-/// The timers of one database, soonest first.
+/// The timers of one database, soonest first; at most one per row. A row that no longer waits takes its timer along, so that
+/// orders which end long before their deadline leave nothing behind.
 #[derive(Default)]
 pub struct Timers {
-    heap: BinaryHeap<Reverse<Timer>>,
-    tables: Vec<&'static Table>,
+    waiting: BTreeMap<Turn, (Timer, &'static Table)>,
+    /// Each row's turn, by table.
+    rows: FxHashMap<&'static str, FxHashMap<Key, Turn>>,
+    set: u64,
 }
 
+/// When a timer's turn comes: its time on the monotonic clock, and among equals the order in which they were set.
+type Turn = (Duration, u64);
+
 impl Timers {
-    /// Sets a timer `wait` from `elapsed` (monotonic).
+    /// Sets a row's timer `wait` from `elapsed` (monotonic), in place of the one that it has. One that was set by the same
+    /// time in the row's column stays as it is.
     pub fn set(
         &mut self,
         elapsed: Duration,
@@ -39,32 +45,43 @@ impl Timers {
         table: &'static Table,
         key: Key,
     ) {
-        if !self.tables.iter().any(|known| known.name == table.name) {
-            self.tables.push(table);
+        if self.of(table, &key).is_some_and(|timer| timer.at == at) {
+            return;
         }
-        self.heap.push(Reverse(Timer {
-            due: elapsed.saturating_add(wait),
-            at,
-            domain,
-            table: table.name,
-            key,
-        }));
+        self.clear(table, &key);
+        let due = elapsed.saturating_add(wait);
+        self.set += 1;
+        let turn = (due, self.set);
+        self.rows.entry(table.name).or_default().insert(key.clone(), turn);
+        self.waiting.insert(turn, (Timer { due, at, domain, table: table.name, key }, table));
+    }
+
+    /// The row waits no longer.
+    pub fn clear(&mut self, table: &'static Table, key: &Key) {
+        let turn = self.rows.get_mut(table.name).and_then(|rows| rows.remove(key));
+        if let Some(turn) = turn {
+            self.waiting.remove(&turn);
+        }
+    }
+
+    fn of(&self, table: &'static Table, key: &Key) -> Option<&Timer> {
+        let turn = self.rows.get(table.name)?.get(key)?;
+        self.waiting.get(turn).map(|(timer, _)| timer)
     }
 
     /// When the next one falls due, on the monotonic clock.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
-        self.heap.peek().map(|timer| timer.0.due)
+        self.waiting.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// Those due at `elapsed`, soonest first, at most `cap`.
     pub fn take(&mut self, elapsed: Duration, cap: usize) -> Vec<(Timer, &'static Table)> {
         let mut due = Vec::new();
-        while due.len() < cap && self.heap.peek().is_some_and(|timer| timer.0.due <= elapsed) {
-            let Some(Reverse(timer)) = self.heap.pop() else { break };
-            if let Some(table) = self.tables.iter().find(|table| table.name == timer.table) {
-                due.push((timer, *table));
-            }
+        while due.len() < cap && self.next().is_some_and(|next| next <= elapsed) {
+            let Some((_, (timer, table))) = self.waiting.pop_first() else { break };
+            self.rows.get_mut(table.name).map(|rows| rows.remove(&timer.key));
+            due.push((timer, table));
         }
         due
     }
@@ -72,18 +89,18 @@ impl Timers {
     /// Those that are set: the table's name, the row and what its column said.
     #[must_use]
     pub fn known(&self) -> FxHashSet<(&'static str, Key, Timestamp)> {
-        self.heap.iter().map(|Reverse(timer)| (timer.table, timer.key.clone(), timer.at)).collect()
+        self.waiting.values().map(|(timer, _)| (timer.table, timer.key.clone(), timer.at)).collect()
     }
 
     /// How many are set.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.heap.len()
+        self.waiting.len()
     }
 
     /// Whether none is set.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.heap.is_empty()
+        self.waiting.is_empty()
     }
 }

@@ -14,7 +14,7 @@ use kernel::domain::{Alert, OutsideCall, Speech};
 use kernel::ids::Ids;
 use kernel::routing::Routing;
 use kernel::said::Entry;
-use kernel::{Cx, Domain, DomainName, Key, Keys, SaidEvent, Step, Table, Timestamp, WorkingSet};
+use kernel::{Cx, Domain, DomainName, Key, Keys, Plan, Said, SaidEvent, Step, Table, Timestamp, WorkingSet};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
 use std::any::Any;
@@ -52,6 +52,8 @@ pub struct Turn {
     pub alerts: Vec<Alert>,
     /// Rows that will fall due.
     pub due: Vec<DueRow>,
+    /// Rows that were written and do not fall due, or no longer.
+    pub undue: Vec<(&'static Table, Key)>,
     /// Rounds that it took.
     pub rounds: usize,
     /// Rows that were written, besides the log's.
@@ -199,7 +201,8 @@ impl Engine {
             }
         }
         for (table, mut keys) in by_table.into_values() {
-            keys.sort_unstable();
+            // Mostly in order already (ids ascend in time), which a stable sort makes use of.
+            keys.sort();
             keys.dedup();
             let intent = if named.claims(table) { Intent::Claim } else { Intent::Change };
             for row in store.load(table, &keys, intent)? {
@@ -267,9 +270,13 @@ impl Engine {
             for due in domain.due() {
                 let Some(column) = due.table.column(due.column) else { continue };
                 for write in writes.iter().filter(|write| write.table.name == due.table.name) {
-                    if let Some(kernel::Value::Int(at)) = write.row.as_ref().and_then(|row| row.get(column)) {
-                        let (domain, table, key) = (domain.name(), due.table, write.key.clone());
-                        turn.due.push(DueRow { domain, table, key, at: Timestamp(*at) });
+                    let (table, key) = (due.table, write.key.clone());
+                    match write.row.as_ref().and_then(|row| row.get(column)) {
+                        Some(kernel::Value::Int(at)) => {
+                            let (domain, at) = (domain.name(), Timestamp(*at));
+                            turn.due.push(DueRow { domain, table, key, at });
+                        }
+                        _ => turn.undue.push((table, key)),
                     }
                 }
             }
@@ -291,8 +298,11 @@ impl Engine {
                     });
                 }
                 Work::Delivery(delivery) => {
-                    for message in Message::of_entry(&delivery.entry) {
-                        items.extend(local_items(&self.routing, &self.homes, &Arc::new(message), origin));
+                    let Entry { key, at, trace, plan, events, .. } = delivery.entry.as_ref();
+                    for event in events {
+                        let message = || Message::of_event(event, *key, *at, *trace, plan.as_ref());
+                        let (said, plan) = (&event.said, plan.as_deref());
+                        items.extend(local_items(&self.routing, &self.homes, said, plan, origin, message));
                     }
                 }
                 Work::Due { domain, table, key, at } => {
@@ -312,10 +322,8 @@ impl Engine {
     #[must_use]
     pub fn concerns(&self, entry: &Entry) -> bool {
         entry.events.iter().any(|event| {
-            let mut roles = self.routing.roles(&event.said, entry.plan.as_deref());
-            roles.any(|role| {
-                self.routing.addressee(&role).is_some_and(|domain| self.homes.contains_key(domain))
-            })
+            let here = |domain: &DomainName| self.homes.contains_key(domain);
+            self.routing.roles_of(&event.said, entry.plan.as_deref(), here).next().is_some()
         })
     }
 
@@ -363,9 +371,10 @@ impl<'w> Batch<'w> {
         if plan.is_some() {
             entry.plan.clone_from(&plan);
         }
-        entry.events.push(SaidEvent { by: by.clone(), said: said.clone() });
-        let message = Arc::new(Message { key, at: self.now, trace, plan, by, said });
-        self.next.extend(local_items(routing, homes, &message, origin));
+        let said = SaidEvent { by, said };
+        let message = || Message::of_event(&said, key, self.now, trace, plan.as_ref());
+        self.next.extend(local_items(routing, homes, &said.said, plan.as_deref(), origin, message));
+        entry.events.push(said);
     }
 
     /// Messages become failures; nothing of them is decided.
@@ -397,20 +406,27 @@ impl<'w> Batch<'w> {
     }
 }
 
-/// What `message` makes the domains of this database do.
+/// What something said makes the domains of this database do. Most of what is said concerns others: the message is made only
+/// for those who hear it.
 fn local_items<'w>(
     routing: &Routing,
     homes: &FxHashMap<DomainName, usize>,
-    message: &Arc<Message>,
+    said: &Said,
+    plan: Option<&Plan>,
     origin: usize,
+    message: impl FnOnce() -> Message,
 ) -> Vec<Item<'w>> {
-    let roles = routing.roles(&message.said, message.plan.as_deref());
-    let local = roles.filter(|role| routing.addressee(role).is_some_and(|domain| homes.contains_key(domain)));
-    local
+    let here = |domain: &DomainName| homes.contains_key(domain);
+    let mut roles = routing.roles_of(said, plan, here).peekable();
+    if roles.peek().is_none() {
+        return Vec::new();
+    }
+    let message = Arc::new(message());
+    roles
         .map(|role| Item {
             origin,
             trace: message.trace,
-            what: What::Message { role, message: Arc::clone(message) },
+            what: What::Message { role, message: Arc::clone(&message) },
         })
         .collect()
 }

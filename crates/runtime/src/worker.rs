@@ -457,6 +457,9 @@ impl Worker {
             }
         }
         let (elapsed, now) = self.time();
+        for (table, key) in turn.undue {
+            self.timers.clear(table, &key);
+        }
         for due in turn.due {
             self.arm(elapsed, due.at.since(now), due);
         }

@@ -1,4 +1,4 @@
-//! Timers echo what a row's column said; a column that says otherwise later makes the echo stale.
+//! Timers echo what a row's column said; a column that says otherwise later takes the echo's place.
 
 use jumun_runtime::timers::Timers;
 use kernel::{DomainName, Key, Record, Timestamp, record};
@@ -64,16 +64,34 @@ fn no_more_come_at_once_than_there_is_room_for() {
 }
 
 #[test]
-fn a_row_whose_time_moved_echoes_twice_and_each_echo_says_what_it_was_set_by() {
+fn a_row_whose_time_moved_has_one_timer_and_it_is_the_later_word() {
     let mut timers = Timers::default();
     set(&mut timers, 0, 30, 30_000, 1);
     set(&mut timers, 5, 1, 6_000, 1);
+    assert_eq!(timers.len(), 1);
     assert_eq!(take(&mut timers, 6, 10), [(key(1), 6_000)]);
-    assert_eq!(
-        take(&mut timers, 30, 10),
-        [(key(1), 30_000)],
-        "stale by what the column says now: the turn drops it"
-    );
+    assert_eq!(take(&mut timers, 30, 10), []);
+}
+
+#[test]
+fn a_row_written_again_with_the_same_time_keeps_its_monotonic_time() {
+    let mut timers = Timers::default();
+    set(&mut timers, 0, 3, 3_000, 1);
+    set(&mut timers, 2, 9, 3_000, 1);
+    assert_eq!(take(&mut timers, 3, 10), [(key(1), 3_000)]);
+}
+
+#[test]
+fn a_row_that_waits_no_longer_leaves_nothing_behind() {
+    let mut timers = Timers::default();
+    set(&mut timers, 0, 30, 30_000, 1);
+    set(&mut timers, 0, 30, 30_000, 2);
+    timers.clear(Egg::TABLE, &key(1));
+    timers.clear(Egg::TABLE, &key(3));
+    assert_eq!(timers.len(), 1);
+    assert_eq!(take(&mut timers, 30, 10), [(key(2), 30_000)]);
+    set(&mut timers, 30, 1, 31_000, 1);
+    assert_eq!(take(&mut timers, 31, 10), [(key(1), 31_000)]);
 }
 
 #[test]
