@@ -107,7 +107,7 @@ impl Bench {
                 extras: BTreeMap::new(),
             };
             let key = KeyHash { key: Arc::clone(&key), body: key };
-            self.shop.quoter().ask(ask, key, Trace::default(), |answer| {
+            self.shop.quoter().ask(ask, key, trace_of(self.asked), |answer| {
                 answer.unwrap().unwrap();
             });
             self.asked += 1;
@@ -174,6 +174,12 @@ fn open(topology: &str, folder: &Path, clock: &Arc<dyn Clock>) -> Arc<Shop> {
     let shop = Shop::new(system, registry, &domains).unwrap();
     shop.start(workers, 250).unwrap();
     shop
+}
+
+/// A trace of its own for each order, spread like the random ones that requests come with.
+fn trace_of(number: u64) -> Trace {
+    let id = u128::from(number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);
+    Trace { id, span: number + 1, flags: 1 }
 }
 
 /// As the binary has it: a read model with a store of its own can be built again from the logs.
