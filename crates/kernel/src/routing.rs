@@ -4,8 +4,9 @@ use crate::names::{DomainName, Step};
 use crate::plan::Plan;
 use crate::said::Said;
 use crate::topology::{Known, Topology};
+use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 /// What a message makes a domain do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,10 @@ pub struct Listening {
 /// A compiled topology.
 #[derive(Clone, Debug, Default)]
 pub struct Routing {
-    rules: BTreeMap<SmolStr, Vec<Rule>>,
+    /// By word: every database asks for every word of every log that it follows.
+    rules: FxHashMap<SmolStr, Vec<Rule>>,
     /// Which domain runs each step.
-    runners: BTreeMap<Step, DomainName>,
+    runners: FxHashMap<Step, DomainName>,
 }
 
 impl Routing {
@@ -167,7 +169,7 @@ impl Routing {
     /// The domains whose words make one of `hearers` do something: whose logs a database must follow.
     #[must_use]
     pub fn sources(&self, hearers: &[DomainName]) -> Vec<DomainName> {
-        let mut sources = Vec::new();
+        let mut sources = BTreeSet::new();
         for (word, rules) in &self.rules {
             let heard =
                 rules.iter().any(|rule| self.addressee(&rule.role).is_some_and(|d| hearers.contains(d)));
@@ -179,11 +181,11 @@ impl Routing {
                 Some(domain) => domain.clone(),
                 None => DomainName::new(subject),
             };
-            if heard && !sources.contains(&source) {
-                sources.push(source);
+            if heard {
+                sources.insert(source);
             }
         }
-        sources
+        sources.into_iter().collect()
     }
 }
 
