@@ -1,6 +1,6 @@
 //! Topologies beside each other: what was measured in every round, and its medians.
 
-use crate::measured::{Latency, Measured, PerOrder};
+use load::result::{Latency, Measured, PerOrder};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -12,6 +12,7 @@ pub struct Comparison {
     /// How many rounds were asked for.
     pub rounds: u32,
     /// Each topology, in the order asked for.
+    #[serde(rename = "topologies")]
     pub entries: Vec<Entry>,
 }
 
@@ -149,7 +150,7 @@ impl Entry {
 }
 
 impl Comparison {
-    /// Whether every round of every topology was measured and audited clean.
+    /// Whether every round of every topology was measured, took all orders, and was audited clean.
     #[must_use]
     pub fn is_clean(&self) -> bool {
         self.entries

@@ -3,11 +3,11 @@
 mod plots;
 
 use crate::comparison::{Comparison, Entry, Figures, Spread, count as count_of};
-use crate::measured::Measured;
 use crate::svg::colour;
 use crate::text::{NONE, bytes, duration, number, or_dash, percent, thousands};
 use crate::words::{Finding, findings, is_best};
 use askama::Template;
+use load::result::Measured;
 use plots::Plot;
 
 #[derive(Template)]
@@ -58,7 +58,10 @@ pub fn html(comparison: &Comparison) -> Result<String, askama::Error> {
     let page = Page {
         title: title(comparison),
         command: &comparison.command,
-        findings: findings(comparison),
+        findings: findings(comparison)
+            .into_iter()
+            .map(|Finding { about, says }| Finding { about, says: unbroken(&says) })
+            .collect(),
         facts: facts(comparison),
         rows: rows(comparison),
         figures: plots::all(comparison),
@@ -66,6 +69,17 @@ pub fn html(comparison: &Comparison) -> Result<String, askama::Error> {
     };
     // Markup may hold no control characters; names from elsewhere might.
     Ok(page.render()?.replace(|c: char| c.is_control() && c != '\n', " "))
+}
+
+/// A number and its unit stay on one line.
+fn unbroken(says: &str) -> String {
+    let mut after_digit = false;
+    let unbroken = says.chars().map(|c| {
+        let joins = after_digit && c == ' ';
+        after_digit = c.is_ascii_digit();
+        if joins { '\u{a0}' } else { c }
+    });
+    unbroken.collect()
 }
 
 fn title(comparison: &Comparison) -> String {
@@ -107,15 +121,32 @@ fn facts(comparison: &Comparison) -> Vec<(&'static str, String)> {
     vec![
         ("Orders", format!("{} after {} to warm up", count(round.orders), count(round.warm_up))),
         ("Seed", round.seed.to_string()),
-        ("Products", if round.hot_sku { "all orders want one" } else { "many, evenly wanted" }.to_owned()),
+        ("Products", wanted(round)),
         ("Paid", paid(round)),
         ("Made to fail", failing(round)),
         ("Door", door),
         ("Load", load),
+        ("Times", times(round).to_owned()),
         ("Batch cap", round.batch_cap.map_or_else(|| NONE.to_owned(), count)),
         ("Rounds", rounds),
         ("Machine", format!("{} cores, {} {}", machine.cores, machine.os, machine.arch)),
     ]
+}
+
+fn wanted(round: &Measured) -> String {
+    match &round.input {
+        Some(file) => format!("as in {file}"),
+        None if round.hot_sku => "all orders want the same one".to_owned(),
+        None => "many, all as likely".to_owned(),
+    }
+}
+
+fn times(round: &Measured) -> &'static str {
+    match (round.timing.from.as_str(), round.timing.expected_interval_us) {
+        ("intended", _) => "from when an order was due, sent late or not",
+        (_, Some(_)) => "from sending, corrected for the orders that a stall kept back",
+        (_, None) => "from sending",
+    }
 }
 
 fn paid(round: &Measured) -> String {

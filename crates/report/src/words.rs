@@ -163,29 +163,31 @@ fn settled_orders(comparison: &Comparison) -> Option<String> {
     if ranked.len() == 1 {
         return Some(format!("{} settled {shown} orders a second.", names(&best)));
     }
-    let Some((slowest, least)) = last else {
-        return Some(format!("All settled about as many orders a second: {shown}."));
+    let Some((slowest, fewest)) = last else {
+        let least = ranked.last().map(|(_, rate)| thousands(rate.median))?;
+        return Some(format!(
+            "None settled more orders a second than the others by more than the noise: {least} to {shown}."
+        ));
     };
-    let head = match best.as_slice() {
-        [one] => {
-            let next = ranked.get(1)?;
-            let over = first.median / next.1.median;
-            let than = if next.0 == slowest {
-                String::new()
-            } else {
-                format!(" {} as many as {}, the next;", times(over), next.0)
-            };
-            format!("{one} settled the most orders, {shown} a second:{than}")
-        }
-        level => format!(
-            "{} settled the most orders, about {shown} a second, level within the noise:",
-            names(level)
-        ),
+    let least = thousands(fewest.median);
+    let [one] = best.as_slice() else {
+        let level = ranked.iter().filter(|(name, _)| best.contains(name));
+        let level: Vec<String> =
+            level.map(|(name, rate)| format!("{name} ({})", thousands(rate.median))).collect();
+        return Some(format!(
+            "{} settled the most orders a second, level within the noise; {slowest} the fewest, {least}.",
+            listed(&level)
+        ));
     };
+    let (second, next) = *ranked.get(1)?;
+    let over_next = if second == slowest {
+        String::new()
+    } else {
+        format!(" {} as many as {second}, the next;", times(first.median / next.median))
+    };
+    let over_last = times(first.median / fewest.median);
     Some(format!(
-        "{head} {} as many as {slowest} ({}).",
-        times(first.median / least.median),
-        thousands(least.median)
+        "{one} settled the most orders, {shown} a second:{over_next} {over_last} as many as {slowest} ({least})."
     ))
 }
 

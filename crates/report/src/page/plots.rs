@@ -1,9 +1,9 @@
 //! Which plots the page has, and what is in each.
 
 use crate::comparison::{Comparison, Entry, Figures, Spread, count};
-use crate::measured::{Latency, Measured, Moment};
 use crate::svg::{Bar, Bars, Line, Part, Stack, Stacks, colour, over_time, percentiles, share_past};
 use crate::text::{bytes, number, plain, thousands};
+use load::result::{Latency, Measured, Moment};
 use std::collections::BTreeMap;
 
 /// One plot with what the page says about it.
@@ -139,12 +139,14 @@ fn parts(entry: &Entry, reasons: &[&str]) -> Vec<Part> {
 /// Both percentile plots, on the same axes so that they can be laid beside each other.
 fn latencies(comparison: &Comparison) -> Vec<Plot> {
     type Times = (&'static str, &'static str, fn(&Measured) -> &Latency);
+    let is_direct = comparison.any_round().is_some_and(|round| round.door == "direct");
+    let answered = if is_direct {
+        "until the order was committed, which is when this door answers; logarithmic"
+    } else {
+        "until the client knew that the order was taken, or how it ended; logarithmic"
+    };
     let plots: [Times; 2] = [
-        (
-            "Time to the answer",
-            "until the client knew that the order was taken or how it ended; logarithmic",
-            |round| &round.answer_us,
-        ),
+        ("Time to the answer", answered, |round| &round.answer_us),
         ("Time to settled", "until the order was confirmed or failed for good; logarithmic", |round| {
             &round.settled_us
         }),
@@ -175,37 +177,83 @@ fn lines<'a>(
     line.collect()
 }
 
+/// Where percentile curves begin: what the very quickest orders took says little, and would take most of a logarithmic axis.
+const FIRST_PERCENT: u64 = 10;
+
 /// A distribution as points of a percentile curve; `None` if nothing was counted.
 fn curve(buckets: &[(u64, u64)]) -> Option<Vec<(f64, f64)>> {
-    let all: u64 = buckets.iter().map(|(_, count)| count).sum();
-    let mut points = vec![(0.0, count(buckets.first()?.0))];
+    let all: u64 = buckets.iter().map(|(_, orders)| orders).sum();
     let mut so_far = 0;
-    for (upper, orders) in buckets {
+    let points = buckets.iter().filter_map(|(upper, orders)| {
         so_far += orders;
         // The slowest order of all is the last one in so many, not "one in infinitely many".
         let left_over = all.saturating_sub(so_far).max(1);
-        points.push((share_past(count(left_over) / count(all)), count(*upper)));
+        let point = (share_past(count(left_over) / count(all)), count(*upper));
+        (so_far * 100 >= all * FIRST_PERCENT).then_some(point)
+    });
+    (all > 0).then(|| points.collect())
+}
+
+/// Over how many windows of the longest run orders a second are told: finer ones would show batches, not the run.
+const WINDOWS: f64 = 16.0;
+
+/// Orders a second by windows of at least so many seconds, each told at its middle.
+fn rates(moments: &[Moment], window: f64) -> Vec<(f64, f64)> {
+    let mut rates = Vec::new();
+    let (mut from, mut before, mut orders) = (0.0, 0.0, 0.0);
+    for moment in moments {
+        orders += moment.orders_per_second * (moment.at_s - before);
+        before = moment.at_s;
+        let took = before - from;
+        if took > 0.0 && took >= window * 0.99 {
+            rates.push((f64::midpoint(from, before), orders / took));
+            (from, orders) = (before, 0.0);
+        }
     }
-    Some(points)
+    rates
 }
 
 /// How the middle rounds went.
 fn moments(comparison: &Comparison) -> Vec<Plot> {
-    let lines = |get: fn(&Moment) -> Option<f64>| {
-        lines(comparison, |entry| {
-            let moments = entry.middle_round()?.over_time.iter();
-            Some(moments.filter_map(|moment| Some((moment.at_s, get(moment)?))).collect())
-        })
-    };
+    let middle = || comparison.entries.iter().filter_map(Entry::middle_round);
+    let ends = middle().filter_map(|round| round.over_time.last());
+    let longest = ends.map(|moment| moment.at_s).fold(0.0, f64::max);
     let plot = |title, note, y_title, lines: Vec<Line<'_>>| {
         let legend = lines.iter().map(|line| (colour(line.place), line.name.to_owned())).collect();
         let svg = over_time(title, &lines, y_title, plain);
         (!lines.is_empty()).then_some(Plot { title, note, legend, svg })
     };
     let note = if comparison.rounds > 1 { "of each topology’s middle round" } else { "as the run went" };
-    let orders = lines(|moment| Some(moment.orders_per_second));
-    let memory = lines(|moment| moment.rss_mb);
+    let window = longest / WINDOWS;
+    let orders = lines(comparison, |entry| Some(rates(&entry.middle_round()?.over_time, window)));
+    let memory = lines(comparison, |entry| {
+        let moments = entry.middle_round()?.over_time.iter();
+        Some(moments.filter_map(|moment| Some((moment.at_s, moment.rss_mb?))).collect())
+    });
     let orders = plot("Orders per second over time", note, "orders / s", orders);
     let memory = plot("Resident memory over time", note, "MB", memory);
     orders.into_iter().chain(memory).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_keep_the_number_of_orders() {
+        let moment = |at_s, orders_per_second| Moment { at_s, orders_per_second, rss_mb: None };
+        let moments =
+            [moment(1.0, 100.0), moment(2.0, 0.0), moment(3.0, 50.0), moment(4.0, 70.0), moment(5.0, 9.0)];
+        assert_eq!(rates(&moments, 2.0), [(1.0, 50.0), (3.0, 60.0)]);
+        assert_eq!(rates(&moments[..1], 0.0), [(0.5, 100.0)]);
+        assert!(rates(&[], 1.0).is_empty());
+    }
+
+    #[test]
+    fn curves_end_at_the_last_order_and_leave_the_quickest_out() {
+        let points = curve(&[(1, 5), (10, 85), (20, 9), (90, 1)]).unwrap();
+        let rounded: Vec<(f64, f64)> = points.iter().map(|(x, y)| ((x * 1e3).round(), *y)).collect();
+        assert_eq!(rounded, [(1_000.0, 10.0), (2_000.0, 20.0), (2_000.0, 90.0)]);
+        assert_eq!(curve(&[]), None);
+    }
 }

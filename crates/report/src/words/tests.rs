@@ -49,19 +49,16 @@ fn rounds_that_overlap_are_level() {
     check(
         3,
         &[("a", (380.0, 400.0, 420.0)), ("b", (370.0, 385.0, 395.0)), ("c", (90.0, 100.0, 110.0))],
-        "a and b settled the most orders, about 400 a second, level within the noise: 4.00 × as many as c (100).",
+        "a (400) and b (385) settled the most orders a second, level within the noise; c the fewest, 100.",
     );
-    check(
-        3,
-        &[("a", (380.0, 400.0, 420.0)), ("b", (370.0, 385.0, 395.0))],
-        "All settled about as many orders a second: 400.",
-    );
+    let all = "None settled more orders a second than the others by more than the noise: 385 to 400.";
+    check(3, &[("a", (380.0, 400.0, 420.0)), ("b", (370.0, 385.0, 395.0))], all);
 }
 
 #[test]
 fn of_one_round_small_differences_are_not_spoken_of() {
     let few = &[("a", (400.0, 400.0, 400.0)), ("b", (390.0, 390.0, 390.0))];
-    check(1, few, "All settled about as many orders a second: 400.");
+    check(1, few, "None settled more orders a second than the others by more than the noise: 390 to 400.");
 }
 
 #[test]

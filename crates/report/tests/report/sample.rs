@@ -59,7 +59,7 @@ pub(crate) fn document(made: &Made, round: u32) -> Value {
         "reasons": {
             "OUT_OF_STOCK": 1_012, "COUPON_INVALID": 1_003, "POINTS_SHORT": 996, "PAYMENT_DECLINED": 985,
         },
-        "failed_at": { "stock": 1_012, "coupon": 1_003, "point": 996, "payment": 985 },
+        "failed_at_quote": 0, "input": null,
         "errors": { "count": 0, "first": [] }, "growth": null,
         "refused_share": 0.1998, "compensations": (commits * 8_000.0) as u64,
         "per_order": {
