@@ -85,6 +85,7 @@ impl Stopped {
 fn every_command_explains_itself() {
     for command in [
         &["replay"][..],
+        &["compare"],
         &["audit"],
         &["pg-simulator"],
         &["topology", "list"],

@@ -4,6 +4,7 @@
 mod audit;
 mod bench;
 mod client;
+mod compare;
 mod config_check;
 mod dead_letters;
 mod demo;
@@ -15,6 +16,7 @@ mod serve;
 mod stopped;
 mod table;
 mod topology;
+mod work;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jumun::Config;
@@ -52,6 +54,7 @@ enum Command {
     Serve(serve::Serve),
     Replay(replay::Replay),
     Bench(bench::Bench),
+    Compare(compare::Compare),
     Audit(audit::AuditCommand),
     PgSimulator(pg_simulator::PgSimulator),
     Topology(topology::TopologyCommand),
@@ -121,6 +124,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Serve(serve) => serve.run(),
         Command::Replay(replay) => replay.run(),
         Command::Bench(bench) => bench.run(),
+        Command::Compare(compare) => compare.run(),
         Command::Audit(audit) => audit.run(),
         Command::PgSimulator(simulator) => simulator.run(),
         Command::Topology(topology) => topology.run(),

@@ -7,6 +7,7 @@ use std::fmt;
 pub(crate) struct Table {
     rows: Vec<Vec<String>>,
     headed: bool,
+    numbers: bool,
 }
 
 impl Table {
@@ -15,6 +16,11 @@ impl Table {
         let mut table = Self { headed: true, ..Self::default() };
         table.row(titles);
         table
+    }
+
+    /// The same with every column but the first aligned at its right, as numbers are read.
+    pub(crate) fn with_numbers(self) -> Self {
+        Self { numbers: true, ..self }
     }
 
     /// Adds a row.
@@ -32,8 +38,11 @@ impl fmt::Display for Table {
         };
         let widths: Vec<usize> = (0..columns).map(width).collect();
         for (number, row) in self.rows.iter().enumerate() {
-            let cells: Vec<String> =
-                row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();
+            let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+                let right = self.numbers && column > 0;
+                if right { format!("{cell:>width$}") } else { format!("{cell:<width$}") }
+            });
+            let cells: Vec<String> = cells.collect();
             writeln!(f, "{}", cells.join("  ").trim_end())?;
             if self.headed && number == 0 {
                 let rule: Vec<String> = widths.iter().map(|width| "─".repeat(*width)).collect();

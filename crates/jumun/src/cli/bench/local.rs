@@ -69,7 +69,7 @@ impl Bench {
 
     fn target(&self, server: &Server, cast: Cast, run: Uuid, key: &str) -> anyhow::Result<Box<dyn Target>> {
         let shop = Arc::clone(server.shop());
-        if self.direct {
+        if self.work.direct {
             return Ok(Box::new(Direct::new(shop, cast, run)));
         }
         let tokens = Tokens::new(key.as_bytes());
@@ -87,7 +87,7 @@ impl Bench {
         target: Box<dyn Target>,
     ) -> anyhow::Result<Measured> {
         let (workload, pace, runtime) = (workload.clone(), self.pace(), Handle::current());
-        let door = if self.direct { Door::Direct } else { Door::Http };
+        let door = if self.work.direct { Door::Direct } else { Door::Http };
         let (folder, batch_cap) = (config.file.data.clone(), config.file.batch_cap);
         let measured = tokio::task::spawn_blocking(move || {
             let costs = Costs::of(Arc::clone(&shop), &folder);

@@ -108,6 +108,32 @@ impl Check {
     }
 }
 
+/// A topology in words.
+pub(super) struct Sketch {
+    pub(super) name: String,
+    pub(super) summary: String,
+    /// How it is set, and what is said in the lives of an order that succeeds and of one that its last step refuses.
+    pub(super) flow: String,
+}
+
+/// Sketches a shipped topology by its name, or one in a file.
+///
+/// # Errors
+/// If there is none, or it is none.
+pub(super) fn sketch(asked: &str) -> anyhow::Result<Sketch> {
+    let domains = Domains::new(Config::parse(File::default())?.policies);
+    let text = topologies::text(asked).map_err(anyhow::Error::msg)?;
+    let (topology, registry) = domains.place(&text).with_context(|| format!("topology {asked}"))?;
+    let routing = registry.routing(&topology);
+    let homes = Homes { topology: &topology, known: registry.known(), routing };
+    let mut flow = settings(&topology);
+    for life in [Some(Wanted::success()), topology.order.last().map(Wanted::refused)].into_iter().flatten() {
+        flow += "\n";
+        flow += &sequence::lines(&homes, &life, &life.told(&homes)?);
+    }
+    Ok(Sketch { name: topology.name, summary: topology.summary, flow })
+}
+
 /// A topology, and which unit runs which step.
 struct Homes<'a> {
     topology: &'a Topology,

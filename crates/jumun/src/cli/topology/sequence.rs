@@ -30,6 +30,11 @@ impl Wanted {
         Self(Flow::Success)
     }
 
+    /// An order that `step` refuses.
+    pub(super) fn refused(step: &Step) -> Self {
+        Self(Flow::Refused(step.clone()))
+    }
+
     /// Its words, one by one.
     ///
     /// # Errors
