@@ -2,9 +2,8 @@
 
 use kernel::judge::{SagaStatus, StepState, StepStatus};
 use kernel::state::Write;
-use kernel::table::Json;
 use kernel::topology::Topology;
-use kernel::{Key, Plan, Record};
+use kernel::{Doc, Key, Plan, Record};
 use order::Order;
 use read_model::OrderView;
 use runtime::ports::store::{Cursor, Query, Reader, Store};
@@ -79,7 +78,7 @@ fn view(order: &Order, topology: &Topology) -> anyhow::Result<OrderView> {
         user_id: order.user_id,
         status: order.status,
         reason: order.reason.clone(),
-        plan: Json(Arc::new(plan)),
+        plan: Doc::new(Arc::new(plan)),
         steps: order.steps.clone(),
         trace: order.trace,
         topology: SmolStr::new(&topology.name),
