@@ -1,6 +1,6 @@
 //! Topologies with one rule broken: somebody must notice, or the rule is there for nothing.
 
-use super::flows::{Flow, flows, transcript};
+use super::flows::{Flow, transcript};
 use super::stepped::Stepped;
 use crate::support::Setting;
 use conformance::{Scene, check_scenes, scenes};
@@ -150,8 +150,8 @@ impl std::fmt::Display for Noticed {
     }
 }
 
-/// Who notices that `broken` is not `topology`.
-pub(super) fn noticed(topology: &str, broken: &str) -> Noticed {
+/// Who notices that `broken` is not the topology that has these transcripts.
+pub(super) fn noticed(whole: &[(Flow, String)], broken: &str) -> Noticed {
     if Domains::new(Setting::default().policies).place(broken).is_err() {
         return Noticed::WhenLoaded;
     }
@@ -161,9 +161,6 @@ pub(super) fn noticed(topology: &str, broken: &str) -> Noticed {
     if !catch_unwind(AssertUnwindSafe(books)).unwrap_or(false) {
         return Noticed::ByBooks;
     }
-    let differs = |flow: &Flow| transcript(topology, flow) != transcript(broken, flow);
-    flows(topology)
-        .into_iter()
-        .find(differs)
-        .map_or(Noticed::ByNobody, |flow| Noticed::ByTranscript(flow.name))
+    let differing = whole.iter().find(|(flow, text)| transcript(broken, flow) != *text);
+    differing.map_or(Noticed::ByNobody, |(flow, _)| Noticed::ByTranscript(flow.name))
 }

@@ -8,7 +8,7 @@ mod transcript;
 use crate::support::{SHIPPED, inline};
 use broken::{Broken, Noticed, each_broken, noticed};
 use conformance::check;
-use flows::{flows, transcript};
+use flows::{Flow, flows, transcript};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use stepped::Stepped;
@@ -60,10 +60,15 @@ fn each_flow_of_each_topology_is_the_one_on_record() {
 #[test]
 fn a_broken_rule_is_noticed() {
     for (name, topology) in recorded() {
+        let with_transcript = |flow| {
+            let text = transcript(&topology, &flow);
+            (flow, text)
+        };
+        let whole: Vec<(Flow, String)> = flows(&topology).into_iter().map(with_transcript).collect();
         let mut record = String::new();
         let mut wrong_books = BTreeSet::new();
         for Broken { rule, text } in each_broken(&topology) {
-            let noticed = noticed(&topology, &text);
+            let noticed = noticed(&whole, &text);
             assert_ne!(noticed, Noticed::ByNobody, "{name}: {}", rule.what);
             if noticed == Noticed::ByBooks {
                 wrong_books.insert(rule.kind);
