@@ -228,4 +228,22 @@ mod tests {
         assert!(HttpSink::check("ftp://data.example.com/", false).is_err());
         assert!(HttpSink::check("not a url", false).is_err());
     }
+    #[tokio::test]
+    async fn silence_leaves_it_open_and_a_closed_door_does_not() {
+        // Connections are made, and nobody reads them.
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let client = HttpSink::client(true).unwrap();
+        let sent = async |address| {
+            let post = client.post(format!("http://{address}/x?key=secret"));
+            not_answered(post.timeout(Duration::from_millis(50)).send().await.unwrap_err())
+        };
+        let outcome = sent(silent.local_addr().unwrap()).await;
+        assert!(
+            matches!(&outcome, DeliveryOutcome::Unknown { detail } if !detail.contains("secret")),
+            "{outcome:?}"
+        );
+        let outcome = sent(closed).await;
+        assert!(matches!(&outcome, DeliveryOutcome::Failed { retry: true, .. }), "{outcome:?}");
+    }
 }
