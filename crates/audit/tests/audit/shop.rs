@@ -283,7 +283,7 @@ impl World {
                 user_id: plan.user,
                 status: sketch.status,
                 reason: None,
-                plan: Json(Arc::clone(plan)),
+                plan: Doc::new(Arc::clone(plan)),
                 steps: Json(Vec::new()),
                 trace: Trace::default(),
                 topology: "t".into(),
