@@ -131,7 +131,7 @@ pub trait Domain: Send + Sync {
         &[]
     }
 
-    /// Rows that fall due.
+    /// Rows that fall due: at most one column of each table, since a row has one timer.
     fn due(&self) -> Vec<Due> {
         Vec::new()
     }

@@ -1,5 +1,6 @@
 //! The domains there are: where an application adds its own.
 
+use crate::ports::store::StoreError;
 use kernel::judge::letters::DeadLetter;
 use kernel::ledger::Opening;
 use kernel::participation::Inbox;
@@ -37,6 +38,24 @@ impl Registry {
     /// All of them.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<dyn Domain>> {
         self.domains.iter()
+    }
+
+    /// Whether every row has one timer at most: of a table that falls due by two columns one would be lost.
+    ///
+    /// # Errors
+    /// [`StoreError::Unusable`], naming the domain and the table.
+    pub fn check(&self) -> Result<(), StoreError> {
+        for domain in &self.domains {
+            let mut tables: Vec<&str> = domain.due().iter().map(|due| due.table.name).collect();
+            tables.sort_unstable();
+            if let Some(twice) = tables.windows(2).find(|pair| pair[0] == pair[1]) {
+                let (domain, table) = (domain.name(), twice[0]);
+                return Err(StoreError::Unusable(format!(
+                    "{domain}: rows of {table} fall due by two columns"
+                )));
+            }
+        }
+        Ok(())
     }
 
     /// What a topology is checked against.

@@ -83,8 +83,9 @@ impl SystemParts {
     /// Puts the parts together. The workers are not running yet: start them with [`System::start`], or step them one by one.
     ///
     /// # Errors
-    /// If a database cannot be read, or was restored from an older backup.
+    /// If a database cannot be read, or was restored from an older backup; if rows of a table fall due by more than one column.
     pub fn assemble(mut self) -> Result<(Arc<System>, Vec<Worker>), StoreError> {
+        self.registry.check()?;
         let routing = Arc::new(self.registry.routing(&self.topology));
         let signals = Arc::new(Signals::default());
         let watch = Arc::new(Watch::default());

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod door;
 #[cfg(test)]
+mod registry;
+#[cfg(test)]
 mod tail;
 #[cfg(test)]
 mod timers;
