@@ -4,6 +4,8 @@ use std::time::Duration;
 
 /// One run's cost.
 pub(crate) struct Measured {
+    /// How many orders.
+    pub(crate) orders: u64,
     /// From the first order asked to the last one settled.
     pub(crate) took: Duration,
     /// What the process spent meanwhile.

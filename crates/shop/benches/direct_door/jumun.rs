@@ -114,7 +114,7 @@ impl Bench {
         }
         self.settled.wait_for_room(self.asked, 1);
         let took = self.clock.elapsed() - begun;
-        Measured { took, spent: spent.since(), commits: self.commits() - commits }
+        Measured { orders, took, spent: spent.since(), commits: self.commits() - commits }
     }
 
     fn commits(&self) -> u64 {

@@ -120,25 +120,28 @@ fn compare(arguments: &Arguments) {
         }
     }
     eprintln!();
-    report(orders, &runs);
+    report(&runs);
 }
 
-fn report(orders: u64, runs: &Runs) {
+fn report(runs: &Runs) {
     println!(
         "in flight                 load    orders/s  x plain  x uniform  cpu us  KB written  orders/commit"
     );
     for ((in_flight, name, shape), measured) in runs {
-        let rate = |key: &(u64, String, &'static str)| {
-            runs.get(key).map(|runs| orders as f64 / median(runs.iter().map(|run| run.took.as_secs_f64())))
+        let each = |value: &dyn Fn(&Measured) -> f64| {
+            median(measured.iter().map(|run| value(run) / run.orders as f64))
         };
-        let own = rate(&(*in_flight, name.clone(), shape)).unwrap_or(0.0);
-        let ratio =
-            |other: Option<f64>| other.map_or_else(|| "-".to_owned(), |other| format!("{:.2}", own / other));
-        let each = |value: &dyn Fn(&Measured) -> f64| median(measured.iter().map(value)) / orders as f64;
+        let rate =
+            |runs: &Vec<Measured>| median(runs.iter().map(|run| run.orders as f64 / run.took.as_secs_f64()));
+        let ratio = |name: &str, shape: &'static str| {
+            let other = runs.get(&(*in_flight, name.to_owned(), shape));
+            other.map_or_else(|| "-".to_owned(), |other| format!("{:.2}", rate(measured) / rate(other)))
+        };
         println!(
-            "{in_flight:>9} {name:15} {shape:8} {own:8.0} {:>8} {:>10} {:>7.0} {:>11.2} {:>14.1}",
-            ratio(rate(&(*in_flight, "plain".to_owned(), shape))),
-            ratio(rate(&(*in_flight, name.clone(), "uniform"))),
+            "{in_flight:>9} {name:15} {shape:8} {:8.0} {:>8} {:>10} {:>7.0} {:>11.2} {:>14.1}",
+            rate(measured),
+            ratio("plain", shape),
+            ratio(name, "uniform"),
             each(&|run| run.spent.ticks as f64 * 10_000.0),
             each(&|run| run.spent.written as f64 / 1_000.0),
             1.0 / each(&|run| run.commits as f64),
