@@ -36,7 +36,7 @@ const PRODUCTS: usize = 1_000;
 const USERS: usize = 500;
 
 #[derive(Parser)]
-#[command(subcommand_negates_reqs = true, args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Arguments {
     /// Orders per run.
     #[arg(default_value_t = 20_000)]
@@ -48,7 +48,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// Only topologies with this in their name.
-    #[arg(long, default_value = "")]
+    #[arg(long, default_value = "", global = true)]
     only: String,
     /// Only this shape of load (`uniform` or `hot`).
     #[arg(long, default_value = "")]
