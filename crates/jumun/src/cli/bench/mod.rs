@@ -32,6 +32,8 @@ use std::path::PathBuf;
 /// settled, and times are corrected for the orders that a stall kept it from sending (coordinated omission). Two times are
 /// measured: to the answer, and until the order is settled.
 ///
+/// Client and server share this machine: over HTTP a good part of it is the client's.
+///
 /// Growth: `jumun bench --direct --orders 1000000` shows orders/s just after the first 10,000 orders and at the end
 /// (runs of 100,000 orders and more), and memory over time.
 ///
@@ -71,6 +73,7 @@ struct Ran {
 impl Bench {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
         let config = self.load()?;
+        open_files_as_allowed();
         let workload = self.workload(&config)?;
         let ran = match (&self.url, &self.data) {
             (Some(url), _) => block_on(self.over_http(url, &config, &workload)),
@@ -180,6 +183,17 @@ impl Bench {
         }
         let clean = report.is_none_or(|report| report.is_clean());
         Ok(Ended::of(clean && measured.errors.count == 0))
+    }
+}
+
+/// Every client is a connection, with both its ends here: as many files may be open as the system lets us. Where it does not
+/// tell, or a run needs more, connections fail and say so.
+fn open_files_as_allowed() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && let Err(error) = setrlimit(Resource::RLIMIT_NOFILE, hard, hard)
+    {
+        tracing::warn!(%error, "the limit of open files stays as it is");
     }
 }
 

@@ -30,6 +30,9 @@ const FILLING: usize = 16;
 /// How long coupons are good: longer than any run.
 const VALID: Duration = Duration::from_secs(365 * 24 * 3_600);
 
+/// More coupons than any run gives out.
+const COUPONS: u64 = 1_000_000_000;
+
 /// A server being filled.
 struct Filler {
     api: Api,
@@ -139,17 +142,12 @@ impl Filler {
         let body = json!({
             "name": format!("Bench {number}"),
             "discount": { "type": "fixed", "amount": DISCOUNT },
-            "quantity": coupons_enough(),
+            "quantity": COUPONS,
             "valid_from": now,
             "valid_until": now.after(VALID),
         });
         made(post(&self.admin, "/v1/coupons", &body).await?)
     }
-}
-
-/// More coupons than any run gives out.
-const fn coupons_enough() -> u64 {
-    1_000_000_000
 }
 
 async fn issue(person: &Person, campaign: Uuid) -> anyhow::Result<UserCouponId> {
