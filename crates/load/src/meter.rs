@@ -273,3 +273,71 @@ fn end_of(said: &Said) -> Option<End> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::Timestamp;
+
+    /// A clock that stands where it is put.
+    #[derive(Default)]
+    struct Stands(Mutex<Duration>);
+
+    impl Clock for Stands {
+        fn now(&self) -> Timestamp {
+            Timestamp(0)
+        }
+
+        fn elapsed(&self) -> Duration {
+            *self.0.lock()
+        }
+    }
+
+    const PATIENCE: Duration = Duration::from_millis(1);
+
+    fn failed(at_quote: bool) -> End {
+        End::Failed { reason: "OUT_OF_STOCK".into(), at_quote }
+    }
+
+    #[test]
+    fn an_order_is_over_once_it_is_answered_and_settled_whichever_comes_first() {
+        let clock = Arc::new(Stands::default());
+        let meter = Meter::new(Arc::clone(&clock) as Arc<dyn Clock>).unwrap();
+        let set = |ms| *clock.0.lock() = Duration::from_millis(ms);
+        let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
+        meter.enter(2, PATIENCE).unwrap();
+        meter.enter(2, PATIENCE).unwrap();
+        set(10);
+        meter.answered(one, Duration::ZERO);
+        meter.settled(two, End::Confirmed);
+        assert_eq!(meter.over(), 0);
+        set(30);
+        meter.settled(one, failed(false));
+        meter.answered(two, Duration::from_millis(5));
+        assert_eq!(meter.over(), 2);
+        meter.drain(PATIENCE).unwrap();
+        let tally = meter.take();
+        assert_eq!((tally.ends.confirmed, tally.ends.failed, tally.ends.failed_at_quote), (1, 1, 0));
+        // One was answered after 10 ms and settled after 30; two, due at 5 ms, answered after 25 and settled after 5.
+        let (answer, settled) = (tally.answer.latency(), tally.settled.latency());
+        assert!(
+            (10_000..10_010).contains(&answer.p50) && (25_000..25_020).contains(&answer.max),
+            "{answer:?}"
+        );
+        assert!(
+            (5_000..5_010).contains(&settled.p50) && (30_000..30_020).contains(&settled.max),
+            "{settled:?}"
+        );
+    }
+
+    #[test]
+    fn an_ask_that_makes_no_order_is_over_and_kept() {
+        let meter = Meter::new(Arc::new(Stands::default())).unwrap();
+        meter.enter(1, PATIENCE).unwrap();
+        meter.failed("too many wait".to_owned());
+        meter.drain(PATIENCE).unwrap();
+        let ends = meter.take().ends;
+        assert_eq!((ends.errors, ends.orders(), ends.first_errors), (1, 0, vec!["too many wait".to_owned()]));
+        assert_eq!(meter.over(), 0, "it begins anew");
+    }
+}
