@@ -153,6 +153,15 @@ pub trait Domain: Send + Sync {
     /// If the message itself does not read.
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError>;
 
+    /// Whether an outside call that this batch asked for is not wanted any more, now that all of the batch is decided: then it
+    /// is not started, and the command given back (of this domain's) takes the place of its answer.
+    ///
+    /// # Errors
+    /// If a row does not read; the call is started then.
+    fn withdraw(&self, _call: &OutsideCall, _state: &WorkingSet) -> Result<Option<Withdrawn>, DecideError> {
+        Ok(None)
+    }
+
     /// Decides.
     ///
     /// # Errors
@@ -315,6 +324,9 @@ pub struct OutsideCall {
     /// The domain's own request type.
     pub request: Arc<dyn Any + Send + Sync>,
 }
+
+/// A command of the domain whose call was withdrawn: what it is told instead of an answer.
+pub type Withdrawn = Arc<dyn Any + Send + Sync>;
 
 /// Something an operator must see.
 #[derive(Clone, Debug, PartialEq, Eq)]

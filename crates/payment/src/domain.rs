@@ -2,14 +2,17 @@
 
 use crate::PAYMENT;
 use crate::books::{Charge, ChargeKey, LedgerEntry, PaymentRow, PgBook, UnknownCharge};
-use crate::calls::{PgAnswered, StartReconciling, Webhook};
+use crate::calls::{PgAnswered, PgCall, StartReconciling, Webhook};
+use crate::gateway::{PgAnswer, PgRequest};
 use crate::leg::{Leg, LegEvent};
 use crate::payment_step::PaymentStep;
 use crate::policy::PaymentPolicy;
 use crate::top_up::{ChargeStep, TopUp};
 use crate::{carry, reconcile, top_up};
+use kernel::domain::{OutsideCall, Withdrawn};
 use kernel::ids::{ChargeId, SagaId};
 use kernel::judge::letters::DeadLetter;
+use kernel::participation::{Inbox, InboxState};
 use kernel::table::Field;
 use kernel::{
     Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused, Row,
@@ -130,6 +133,21 @@ impl Domain for Payment {
     fn longest_wait(&self, _table: &Table, _row: &Row) -> Duration {
         let PaymentPolicy { settling, slow, backoff, credit_resend, .. } = self.policy.as_ref();
         *settling.max(slow).max(&backoff.cap).max(&credit_resend.cap)
+    }
+
+    /// A charge that has come to be taken back before it was ever sent need not be made.
+    fn withdraw(&self, call: &OutsideCall, state: &WorkingSet) -> Result<Option<Withdrawn>, DecideError> {
+        let charge = call.request.downcast_ref::<PgCall>();
+        let charge = charge.filter(|call| matches!(call.request, PgRequest::Charge { .. }));
+        let Some((call, (saga, step))) = charge.and_then(|call| Some((call, call.leg.clone()?))) else {
+            return Ok(None);
+        };
+        let row: Option<Inbox> = state.get((saga, step))?;
+        if row.is_some_and(|row| row.state == InboxState::Pending) {
+            return Ok(None);
+        }
+        let answer = PgAnswer::NotSent { detail: "it was taken back before it was sent".to_owned() };
+        Ok(Some(Arc::new(call.clone().answered(answer))))
     }
 
     fn sagas(&self) -> Vec<SagaBook> {

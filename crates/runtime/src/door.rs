@@ -2,9 +2,10 @@
 
 use crate::message::{LetterOrder, Work};
 use crate::prune::Pruning;
+use kernel::domain::Withdrawn;
 use kernel::ids::{LetterId, UserId};
 use kernel::judge::letters::DeadLetter;
-use kernel::{Command, Trace};
+use kernel::{Command, DomainName, Trace};
 use parking_lot::{Condvar, Mutex};
 use std::any::Any;
 use std::collections::VecDeque;
@@ -74,6 +75,11 @@ impl Door {
     /// Sends a command whose answer nobody waits for. Never refused: it is the runtime's own, or an outside answer.
     pub fn tell<C: Command>(&self, command: C, trace: Trace) {
         self.put(Work::Command { domain: C::DOMAIN, body: Arc::new(command), trace, reply: None }, false);
+    }
+
+    /// Tells a domain what it gave back for a call that was withdrawn.
+    pub(crate) fn tell_instead(&self, domain: DomainName, body: Withdrawn) {
+        self.put(Work::Command { domain, body, trace: Trace::default(), reply: None }, false);
     }
 
     /// An operator handles a dead letter of this database.

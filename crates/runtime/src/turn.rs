@@ -10,7 +10,7 @@ use crate::message::{Message, Work};
 use crate::ports::store::{Cursor, Intent, LogRow, Position, Store, StoreError};
 use failure::Failure;
 use item::{Item, What};
-use kernel::domain::{Alert, OutsideCall, Speech};
+use kernel::domain::{Alert, OutsideCall, Speech, Withdrawn};
 use kernel::ids::Ids;
 use kernel::routing::Routing;
 use kernel::said::Entry;
@@ -48,6 +48,8 @@ pub struct Turn {
     pub entries: Vec<(Position, Arc<Entry>)>,
     /// Outside calls to start now.
     pub calls: Vec<OutsideCall>,
+    /// What domains are told in place of answers to calls that the batch asked for and then took back.
+    pub withdrawn: Vec<(DomainName, Withdrawn)>,
     /// Alerts to raise.
     pub alerts: Vec<Alert>,
     /// Rows that will fall due.
@@ -176,7 +178,24 @@ impl Engine {
             }
             items = std::mem::take(&mut batch.next);
         }
+        self.withdraw(batch);
         failure::write_letters(store, batch, &self.routing)
+    }
+
+    /// A call starts only if what was decided after it in the same batch still asks for it.
+    fn withdraw(&self, batch: &mut Batch<'_>) {
+        let Batch { turn, state, .. } = batch;
+        turn.calls.retain(|call| {
+            let domain = self.homes.get(&call.by).and_then(|at| self.domains.get(*at));
+            match domain.map(|domain| domain.withdraw(call, state)) {
+                Some(Ok(Some(instead))) => {
+                    turn.withdrawn.push((call.by.clone(), instead));
+                    false
+                }
+                // Whoever cannot say so makes the call: its answer is decided like any other.
+                Some(Ok(None) | Err(_)) | None => true,
+            }
+        });
     }
 
     /// One load per table for everything that these items may read. Items whose keys do not read become failures.

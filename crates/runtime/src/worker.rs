@@ -463,6 +463,9 @@ impl Worker {
         for due in turn.due {
             self.arm(elapsed, due.at.since(now), due);
         }
+        for (domain, body) in turn.withdrawn {
+            self.door.tell_instead(domain, body);
+        }
         for call in turn.calls {
             match self.outside.get(&call.by) {
                 Some(outside) => outside.start(call.request, Arc::clone(&self.door)),

@@ -204,3 +204,18 @@ fn a_redrive_in_vain_raises_the_letter_again() {
         assert_eq!(world.status(order).0, SagaStatus::Cancelling, "{}", world.name);
     }
 }
+
+#[test]
+fn a_charge_that_is_taken_back_before_it_was_sent_is_never_made() {
+    let parallel = SHIPPED.into_iter().find(|(name, _)| *name == "choreographed-parallel").unwrap().1;
+    let mut world = World::new(parallel);
+    let (user, mug) = (world.customer(0), world.product(1_500, 0));
+    world.hold("payment");
+    let order = world.buy(&Buy::by_card(user, mug, 1));
+    // The order to pay and the order's failure reach it in one batch.
+    world.let_go();
+    world.run();
+    assert_eq!(world.status(order), (SagaStatus::Failed, Some(Reason::OUT_OF_STOCK)));
+    assert_eq!(world.pg.charged(), 0);
+    check_books(&world);
+}
