@@ -5,7 +5,7 @@ use kernel::state::Write;
 use kernel::topology::Topology;
 use kernel::{Doc, Key, Plan, Record};
 use order::Order;
-use read_model::OrderView;
+use read_model::{OrderTrace, OrderView};
 use runtime::ports::store::{Cursor, Query, Reader, Store};
 use runtime::system::Opened;
 use smol_str::SmolStr;
@@ -52,13 +52,11 @@ fn fill(orders: &dyn Reader, views: &mut dyn Store, topology: &Topology) -> anyh
         let rows = orders.query(&query)?;
         let mut writes = Vec::with_capacity(rows.len());
         for row in &rows {
-            let view = view(&Order::from_row(row)?, topology)?.to_row();
-            writes.push(Write {
-                table: OrderView::TABLE,
-                key: Key::of_row(OrderView::TABLE, &view),
-                row: Some(view),
-            });
+            let order = Order::from_row(row)?;
+            writes.push(put(&OrderTrace { order_id: order.id, trace: order.trace }));
+            writes.push(put(&view(&order, topology)?));
         }
+        writes.sort_unstable_by(|a, b| (a.table.name, &a.key).cmp(&(b.table.name, &b.key)));
         views.begin()?;
         views.commit(&writes, &[])?;
         match rows.last().filter(|_| rows.len() == PAGE as usize) {
@@ -66,6 +64,11 @@ fn fill(orders: &dyn Reader, views: &mut dyn Store, topology: &Topology) -> anyh
             None => return Ok(()),
         }
     }
+}
+
+fn put<R: Record>(record: &R) -> Write {
+    let row = record.to_row();
+    Write { table: R::TABLE, key: Key::of_row(R::TABLE, &row), row: Some(row) }
 }
 
 fn view(order: &Order, topology: &Topology) -> anyhow::Result<OrderView> {

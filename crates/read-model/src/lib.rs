@@ -7,7 +7,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use view::OrderView;
+pub use view::{OrderTrace, OrderView};
 
 use kernel::ids::OrderId;
 use kernel::{Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Record, Table, WorkingSet};
@@ -38,7 +38,10 @@ impl ReadModel {
         let news = News::of(heard.said)?;
         let known: Option<OrderView> = state.get((OrderId(heard.key),))?;
         let view = match known {
-            None => view::first(heard, &news, cx.trace, self.topology.clone(), self.lists_wait)?,
+            None => {
+                state.put(&OrderTrace { order_id: OrderId(heard.key), trace: cx.trace });
+                view::first(heard, &news, cx.trace, self.topology.clone(), self.lists_wait)?
+            }
             Some(view) => match view::next(view, heard, &news)? {
                 Some(view) => view,
                 None => return Ok(()),
@@ -55,7 +58,7 @@ impl Domain for ReadModel {
     }
 
     fn tables(&self) -> Vec<&'static Table> {
-        vec![OrderView::TABLE]
+        vec![OrderView::TABLE, OrderTrace::TABLE]
     }
 
     fn hears(&self) -> &'static [&'static str] {

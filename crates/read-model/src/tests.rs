@@ -76,7 +76,7 @@ impl Shelf {
             &mut state,
             &mut Cx::new(Timestamp(at * 2), Trace { id: 5, span: 6, flags: 1 }, &mut ids),
         )?;
-        for write in state.into_writes() {
+        for write in state.into_writes().into_iter().filter(|write| write.table == OrderView::TABLE) {
             self.row = write.row;
         }
         Ok(())

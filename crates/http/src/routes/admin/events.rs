@@ -9,7 +9,7 @@ use axum::Json;
 use axum::extract::State;
 use kernel::ids::OrderId;
 use kernel::{Entry, Record, Said, SaidEvent, Timestamp, Value};
-use read_model::OrderView;
+use read_model::OrderTrace;
 use runtime::ports::store::{Compare, Query};
 use runtime::tail::read_row;
 use serde::{Deserialize, Serialize};
@@ -180,12 +180,11 @@ async fn traced(state: &AppState, trace: &str) -> Result<Vec<Uuid>, Problem> {
     catch_up(state, "read-model").await?;
     // Traces are kept as `00-<id>-<span>-<flags>`: all of one id lie between `-` and the character after it.
     let text = |end: char| Value::Text(SmolStr::from(format!("00-{trace}{end}")));
-    let query = Query::of(OrderView::TABLE, MOST_ORDERS)
+    let query = Query::of(OrderTrace::TABLE, MOST_ORDERS)
         .filter("trace", Compare::AtLeast, text('-'))
-        .filter("trace", Compare::Below, text('.'))
-        .sort("trace", false);
-    let views: Vec<OrderView> = state.shop().list("read-model", &query)?;
-    Ok(views.into_iter().map(|view| view.order_id.0).collect())
+        .filter("trace", Compare::Below, text('.'));
+    let traces: Vec<OrderTrace> = state.shop().list("read-model", &query)?;
+    Ok(traces.into_iter().map(|one| one.order_id.0).collect())
 }
 
 #[cfg(test)]
