@@ -113,6 +113,15 @@ pub(crate) async fn catch_up(state: &AppState, domain: &'static str) -> Result<(
     tokio::time::timeout(state.default_wait(), state.shop().caught_up(domain)).await.unwrap_or(Ok(()))
 }
 
+/// Lets quotes catch up with what `domain` has said, so that an order just after a change is made by it. Copies that are far behind
+/// are not waited for: they can refuse an order, and never mis-sell.
+///
+/// # Errors
+/// If it is not in this process.
+pub(crate) async fn let_quotes_know(state: &AppState, domain: &'static str) -> Result<(), ShopError> {
+    tokio::time::timeout(state.default_wait(), state.shop().quotes_know(domain)).await.unwrap_or(Ok(()))
+}
+
 /// An answer about something that may still be under way.
 pub(crate) struct Waited<T> {
     /// 200, 201 or 202.

@@ -228,15 +228,32 @@ impl Shop {
     /// # Errors
     /// If one of them is not in this process.
     pub async fn caught_up(&self, domain: &'static str) -> Result<(), ShopError> {
+        self.followed("order", domain).await
+    }
+
+    /// Waits until quotes know everything that `domain` has said up to now, where they are made from copies of it: an order just
+    /// after a change of price has the new price. Elsewhere its owner is asked, and there is nothing to wait for.
+    ///
+    /// # Errors
+    /// If it is not in this process.
+    pub async fn quotes_know(&self, domain: &'static str) -> Result<(), ShopError> {
+        match self.topology().quote {
+            QuoteFrom::Replica => self.followed(domain, "order").await,
+            QuoteFrom::Local | QuoteFrom::Calls => Ok(()),
+        }
+    }
+
+    /// Waits until the database of `follower` has taken in what that of `source` has said up to now.
+    async fn followed(&self, source: &'static str, follower: &'static str) -> Result<(), ShopError> {
         let home = |name: &'static str| {
             let missing = || {
                 CommandError::Unavailable(name.to_owned(), "its unit does not run in this process".to_owned())
             };
             self.system.home(&DomainName::of(name)).ok_or_else(missing)
         };
-        let (orders, views) = (home("order")?, home(domain)?);
-        if orders.database.name != views.database.name {
-            views.progress.wait_for(orders.tail.name(), orders.tail.head().1).await;
+        let (source, follower) = (home(source)?, home(follower)?);
+        if source.database.name != follower.database.name {
+            follower.progress.wait_for(source.tail.name(), source.tail.head().1).await;
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use crate::app::AppState;
 use crate::describe::{AdminsOnly, Anyone, WithBody};
 use crate::extract::{Admin, Body, Id, IfMatch, Page, Paging, Tracing, etag};
+use crate::prefer::let_quotes_know;
 use crate::problem::{Problem, ProblemDocument};
 use crate::render::{ProductBody, ProductStatusBody};
 use axum::Json;
@@ -105,6 +106,7 @@ async fn create(
     let NewProduct { sku, name, price, stock } = new;
     let (sku, name, stock) = (sku.into(), name.into(), stock.minor());
     let product = state.shop().ask(CreateProduct { sku, name, price, stock, by: admin.id() }, trace).await?;
+    let_quotes_know(&state, "product").await?;
     let location = [(LOCATION, format!("/v1/products/{}", product.id))];
     Ok((StatusCode::CREATED, location, versioned(product)))
 }
@@ -147,7 +149,9 @@ async fn patch(
     let ProductChanges { name, price, status, reason } = changes;
     let (name, status, by) = (name.map(SmolStr::from), status.map(Into::into), admin.id());
     let command = PatchProduct { id, name, price, status, expected_version, by, reason };
-    Ok(versioned(state.shop().ask(command, trace).await?))
+    let product = state.shop().ask(command, trace).await?;
+    let_quotes_know(&state, "product").await?;
+    Ok(versioned(product))
 }
 
 /// Stock that comes or goes without an order.

@@ -118,7 +118,10 @@ impl Direct {
     where
         C: kernel::Command<Reply = Result<Product, kernel::Refused>>,
     {
-        self.shop.ask(command, Trace::default()).await.with_context(|| format!("product {sku}"))
+        let product = self.shop.ask(command, Trace::default()).await;
+        let product = product.with_context(|| format!("product {sku}"))?;
+        self.shop.quotes_know("product").await?;
+        Ok(product)
     }
 
     async fn settled(&self, id: OrderId) -> anyhow::Result<Placed> {

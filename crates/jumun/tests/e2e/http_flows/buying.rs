@@ -10,6 +10,7 @@ in_every_topology!(
     an_order_uses_coupon_points_and_card_and_shows_all_of_it,
     an_order_is_answered_settled_or_pending_as_the_client_prefers,
     the_same_key_is_the_same_order,
+    an_order_just_after_a_change_of_price_has_the_new_price,
     a_refused_order_is_a_settled_order_and_costs_nothing,
     what_cannot_be_ordered_makes_no_order,
 );
@@ -130,6 +131,23 @@ async fn an_order_is_answered_settled_or_pending_as_the_client_prefers(topology:
     check(&place("3", Some("wait=0")).await, 202, Some("wait=0"));
     check(&place("4", Some("wait=30")).await, 201, Some("wait=30"));
     check(&place("5", Some("wait=99999999999999999999999")).await, 201, Some("wait=60"));
+    drop(shop);
+    home.audit_is_clean();
+}
+
+async fn an_order_just_after_a_change_of_price_has_the_new_price(topology: &str) {
+    let home = Home::new(topology);
+    let shop = Shop::open(&home).await;
+    let kim = shop.person("kim", 90_000).await;
+    let mug = shop.product("MUG", 1_000, 99).await;
+    for price in 1..=25 {
+        let changed =
+            shop.client.patch(&shop.admin, &format!("/v1/products/{mug}"), &json!({ "price": price })).await;
+        assert_eq!(changed.status, 200, "{}", changed.text);
+        let body = json!({"lines": lines(&mug, 1), "points": "all"});
+        let placed = shop.order(&kim, &price.to_string(), &body).await;
+        assert_eq!((placed.str("status"), placed.body["total"].as_i64()), ("CONFIRMED", Some(price)));
+    }
     drop(shop);
     home.audit_is_clean();
 }
