@@ -19,13 +19,16 @@ pub use delivery::{
     StepPolicy,
 };
 
+use kernel::domain::{OutsideCall, Withdrawn};
 use kernel::ids::OrderId;
 use kernel::judge::letters::DeadLetter;
+use kernel::participation;
 use kernel::{
-    Cx, DecideError, Domain, DomainName, Due, Input, Keys, Participant, Record, Refused, Row, Said, Table,
-    WorkingSet,
+    Cx, DecideError, Domain, DomainName, Due, Input, Keys, Participant, Record, Refused, Row, Said, Step,
+    Table, WorkingSet,
 };
 use lane::Lane;
+use std::sync::Arc;
 use std::time::Duration;
 use step::DeliveryStep;
 
@@ -144,6 +147,18 @@ impl Domain for DataPlatform {
         let DeliveryPolicy { backoff, answer_timeout, unheard_wait, step, .. } = self.step.policy;
         let waits = [backoff.cap, answer_timeout, unheard_wait, step.backoff.cap, step.answer_timeout];
         waits.into_iter().max().unwrap_or_default()
+    }
+
+    /// An approval whose order has come to fail before it was ever sent need not be told.
+    fn withdraw(&self, call: &OutsideCall, state: &WorkingSet) -> Result<Option<Withdrawn>, DecideError> {
+        let approval = call.request.downcast_ref::<DeliveryCall>();
+        let approval = approval.filter(|call| call.event == DeliveryEvent::PaymentApproved);
+        let Some(call) = approval else { return Ok(None) };
+        if participation::still_asks(call.order_id.into(), Step::DELIVERY, state)? {
+            return Ok(None);
+        }
+        let detail = "it was taken back before it was sent".to_owned();
+        Ok(Some(Arc::new(call.answer(DeliveryOutcome::Failed { detail, retry: false }))))
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {

@@ -18,7 +18,7 @@ use crate::lane::Lane;
 use kernel::domain::{Acted, Undone};
 use kernel::ids::{OrderId, SagaId};
 use kernel::ledger::Movement;
-use kernel::participation::{self, Inbox, InboxState, OnOutcome, Outcome};
+use kernel::participation::{self, Inbox, OnOutcome, Outcome};
 use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Reason, Refused, Step, Timestamp, WorkingSet};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -229,8 +229,7 @@ impl Telling<'_, '_> {
 
     /// The order still waits for it, and there is budget left.
     fn may_send_again(&self, delivery: &Delivery) -> Result<bool, DecideError> {
-        let row: Option<Inbox> = self.state.get((SagaId(self.order.0), Step::DELIVERY))?;
-        let is_wanted = row.is_some_and(|row| row.state == InboxState::Pending);
+        let is_wanted = participation::still_asks(SagaId(self.order.0), Step::DELIVERY, self.state)?;
         Ok(is_wanted && delivery.attempts < i64::from(self.policy.step.budget))
     }
 

@@ -1,4 +1,4 @@
-//! `jumun replay`: every row of a history accounted for, in both topologies, in process and over HTTP.
+//! `jumun replay`: every row of a history accounted for, in every topology, in process and over HTTP.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test's helpers, too")]
 
 mod support;

@@ -46,6 +46,33 @@ pub enum Input<'a> {
     Resolved(&'a crate::judge::letters::DeadLetter),
 }
 
+impl<'a> Input<'a> {
+    /// What was heard, for a domain called `by` that only listens: it takes no command, sets no timer and raises no dead letter.
+    ///
+    /// # Errors
+    /// [`DecideError::Impossible`] for anything else.
+    pub fn only_heard(&self, by: &DomainName) -> Result<&Heard<'a>, DecideError> {
+        match self {
+            Self::Heard(heard) => Ok(heard),
+            Self::Command(_) | Self::Due { .. } | Self::Redriven(_) | Self::Resolved(_) => {
+                Err(self.unexpected(by))
+            }
+        }
+    }
+
+    /// The fault of whoever asked this of the domain called `by`.
+    #[must_use]
+    pub fn unexpected(&self, by: &DomainName) -> DecideError {
+        let what = match self {
+            Self::Command(_) => "a command".to_owned(),
+            Self::Heard(heard) => heard.said.name().to_string(),
+            Self::Due { table, .. } => format!("a due row of {}", table.name),
+            Self::Redriven(letter) | Self::Resolved(letter) => format!("dead letter {}", letter.id),
+        };
+        DecideError::Impossible(format!("{by} was asked to decide {what}"))
+    }
+}
+
 /// A message as its hearer sees it.
 #[derive(Clone, Copy)]
 pub struct Heard<'a> {

@@ -362,6 +362,15 @@ fn undo_row(
     Ok(())
 }
 
+/// Whether a step's row still asks for the outside call of its action: one that is to be undone, or has ended, does not.
+///
+/// # Errors
+/// If the row was not named, or does not read.
+pub fn still_asks(saga: SagaId, step: Step, state: &WorkingSet) -> Result<bool, DecideError> {
+    let row: Option<Inbox> = state.get((saga, step))?;
+    Ok(row.is_some_and(|row| row.state == InboxState::Pending))
+}
+
 /// An outside call ended: the row moves on, and the saga hears of it. Returns what the domain still has to do:
 /// [`OnOutcome::StartUndo`] and [`OnOutcome::Stray`] ask it for a cancel.
 ///

@@ -12,7 +12,7 @@ use crate::{carry, reconcile, top_up};
 use kernel::domain::{OutsideCall, Withdrawn};
 use kernel::ids::{ChargeId, SagaId};
 use kernel::judge::letters::DeadLetter;
-use kernel::participation::{Inbox, InboxState};
+use kernel::participation;
 use kernel::table::Field;
 use kernel::{
     Command, Cx, DecideError, Domain, DomainName, Due, Input, Key, Keys, Participant, Record, Refused, Row,
@@ -142,8 +142,7 @@ impl Domain for Payment {
         let Some((call, (saga, step))) = charge.and_then(|call| Some((call, call.leg.clone()?))) else {
             return Ok(None);
         };
-        let row: Option<Inbox> = state.get((saga, step))?;
-        if row.is_some_and(|row| row.state == InboxState::Pending) {
+        if participation::still_asks(saga, step, state)? {
             return Ok(None);
         }
         let answer = PgAnswer::NotSent { detail: "it was taken back before it was sent".to_owned() };

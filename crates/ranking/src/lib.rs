@@ -21,6 +21,7 @@ pub struct Ranking {
     sales: Sales,
 }
 
+/// It acts through its step only: it takes no command, subscribes to nothing, sets no timer and raises no dead letter.
 impl Domain for Ranking {
     fn name(&self) -> DomainName {
         NAME
@@ -35,7 +36,7 @@ impl Domain for Ranking {
     }
 
     fn keys(&self, input: &Input<'_>, _keys: &mut Keys) -> Result<(), DecideError> {
-        Err(nothing_to_decide(input))
+        Err(input.unexpected(&NAME))
     }
 
     fn decide(
@@ -44,17 +45,6 @@ impl Domain for Ranking {
         _state: &mut WorkingSet,
         _cx: &mut Cx<'_>,
     ) -> Result<(), DecideError> {
-        Err(nothing_to_decide(input))
+        Err(input.unexpected(&NAME))
     }
-}
-
-/// Ranking acts through its step only: it takes no command, subscribes to nothing, sets no timer and raises no dead letter.
-fn nothing_to_decide(input: &Input<'_>) -> DecideError {
-    let what = match input {
-        Input::Command(_) => "a command".to_owned(),
-        Input::Heard(heard) => heard.said.name().to_string(),
-        Input::Due { table, .. } => format!("a due row of {}", table.name),
-        Input::Redriven(letter) | Input::Resolved(letter) => format!("dead letter {}", letter.id),
-    };
-    DecideError::Impossible(format!("ranking was asked to decide {what}"))
 }

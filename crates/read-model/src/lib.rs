@@ -76,22 +76,11 @@ impl Domain for ReadModel {
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
-        keys.want::<OrderView>((OrderId(heard(input)?.key),));
+        keys.want::<OrderView>((OrderId(input.only_heard(&NAME)?.key),));
         Ok(())
     }
 
     fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError> {
-        self.hear(heard(input)?, state, cx)
+        self.hear(input.only_heard(&NAME)?, state, cx)
     }
-}
-
-/// The read model only listens: it takes no command, sets no timer and raises no dead letter.
-fn heard<'a, 'i>(input: &'i Input<'a>) -> Result<&'i Heard<'a>, DecideError> {
-    let what = match input {
-        Input::Heard(heard) => return Ok(heard),
-        Input::Command(_) => "a command".to_owned(),
-        Input::Due { table, .. } => format!("a due row of {}", table.name),
-        Input::Redriven(letter) | Input::Resolved(letter) => format!("dead letter {}", letter.id),
-    };
-    Err(DecideError::Impossible(format!("the read model was asked to decide {what}")))
 }

@@ -20,7 +20,7 @@ mod tests;
 
 pub use tables::{CouponCopy, ProductCopy, UserCopy};
 
-use kernel::{Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Plan, Record, Table, WorkingSet};
+use kernel::{Cx, DecideError, Domain, DomainName, Input, Keys, Plan, Record, Table, WorkingSet};
 use news::News;
 
 /// The domain's name.
@@ -48,12 +48,12 @@ impl Domain for Replica {
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
-        News::of(heard(input)?)?.keys(keys);
+        News::of(input.only_heard(&NAME)?)?.keys(keys);
         Ok(())
     }
 
     fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, _: &mut Cx<'_>) -> Result<(), DecideError> {
-        match News::of(heard(input)?)? {
+        match News::of(input.only_heard(&NAME)?)? {
             News::Product(copy) => {
                 let known = state.get::<ProductCopy>((copy.id,))?;
                 if known.is_none_or(|known| known.version < copy.version) {
@@ -94,15 +94,4 @@ fn forget_prices(plan: &Plan, state: &mut WorkingSet) -> Result<(), DecideError>
         state.delete::<ProductCopy>((id,));
     }
     Ok(())
-}
-
-/// The replica only listens: it takes no command, sets no timer and raises no dead letter.
-fn heard<'a, 'i>(input: &'i Input<'a>) -> Result<&'i Heard<'a>, DecideError> {
-    let what = match input {
-        Input::Heard(heard) => return Ok(heard),
-        Input::Command(_) => "a command".to_owned(),
-        Input::Due { table, .. } => format!("a due row of {}", table.name),
-        Input::Redriven(letter) | Input::Resolved(letter) => format!("dead letter {}", letter.id),
-    };
-    Err(DecideError::Impossible(format!("the replica was asked to decide {what}")))
 }

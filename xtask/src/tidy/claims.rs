@@ -186,7 +186,7 @@ mod tests {
 
     const CODE: &str = "record! { pub struct Order in \"orders\" {} }\npub async fn polled() {}\n";
     const TESTS: &str = "in_every_topology!(a_rush);\nasync fn a_rush() {}\nfn helper() {}\n\
-                         mod tests { #[tokio::test(flavor = \"x\")]\n#[allow(dead_code)]\nasync fn a_poll() {} }";
+                         mod tests { #[tokio::test(flavor = \"x\")]\n#[cfg(unix)]\nasync fn a_poll() {} }";
 
     #[track_caller]
     fn check(page: &str, expected: &[&str]) {

@@ -203,6 +203,21 @@ fn what_is_taken_back_waits_for_the_receiver_with_a_dead_letter_in_the_end() {
 }
 
 #[test]
+fn an_approval_that_is_taken_back_before_it_was_sent_is_never_told() {
+    let parallel =
+        inline().into_iter().find(|file| file.contains("name = \"choreographed-parallel\"")).unwrap();
+    let mut world = World::new(&parallel);
+    let (user, mug) = (world.customer(2_000), world.product(1_500, 0));
+    world.hold("data-platform");
+    let order = world.buy(&Buy::with_points(user, mug, 1));
+    // That it is paid and that the order fails reach it in one batch.
+    world.let_go();
+    world.run();
+    check(&world, order, SagaStatus::Failed, Some(Reason::OUT_OF_STOCK), &[Failed]);
+    assert_eq!(world.platform.calls(PaymentApproved), 0);
+}
+
+#[test]
 fn where_delivery_is_deferred_the_same_file_has_no_such_step() {
     for file in inline() {
         let mut world =
