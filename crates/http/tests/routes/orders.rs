@@ -216,6 +216,10 @@ async fn an_order_that_waits_for_its_card_is_followed_to_its_end() {
     let mut next =
         async || String::from_utf8(futures::StreamExt::next(&mut data).await.unwrap().unwrap().into());
     assert!(next().await.unwrap().contains(r#""status":"PENDING""#));
+    // A charge that is not out yet would be taken back at once.
+    let id = placed.body["id"].as_str().unwrap();
+    let timeline = format!("/v1/admin/orders/{id}/timeline");
+    while !world.get(&admin, &timeline).await.body.to_string().contains("payment.pending") {}
     let cancelled =
         world.post(&kim, &format!("{at}/cancel"), &[("prefer", "respond-async")], &json!({})).await;
     assert_eq!((cancelled.status, cancelled.header("preference-applied")), (202, Some("respond-async")));
