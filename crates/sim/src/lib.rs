@@ -1,0 +1,1 @@
+//! The deterministic simulator: a whole system in one thread, with virtual time and one seed.
