@@ -1,1 +1,3 @@
 //! The deterministic simulator: a whole system in one thread, with virtual time and one seed.
+
+pub mod clients;
