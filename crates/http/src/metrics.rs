@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use runtime::Feed;
 use runtime::ports::store::Position;
 use runtime::system::Counts;
 use runtime::tail::Observer;

@@ -45,6 +45,7 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
         registry: registry.clone(),
         topology,
         opened,
+        elsewhere: Vec::new(),
         clock: setup.clock,
         ids: Box::new(ids),
         outside: setup.outside,

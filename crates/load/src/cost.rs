@@ -6,6 +6,7 @@ use crate::result::{DatabaseDid, PerOrder};
 use crate::timeline::float;
 use kernel::participation::{Inbox, InboxState};
 use kernel::{Entry, Field, Key, Record, Said, Value};
+use runtime::Feed;
 use runtime::ports::store::{Compare, Position, Query, Reader, StoreError};
 use runtime::system::Counts;
 use runtime::tail::Observer;

@@ -7,6 +7,7 @@
 pub mod adapters;
 pub mod clock_guard;
 pub mod door;
+pub mod feed;
 pub mod inquiry;
 pub mod message;
 pub mod ports;
@@ -21,6 +22,7 @@ pub mod watch;
 pub mod worker;
 
 pub use door::{CommandError, Door};
+pub use feed::Feed;
 pub use progress::Progress;
 pub use registry::Registry;
 pub use system::{System, SystemParts};

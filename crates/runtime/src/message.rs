@@ -54,12 +54,12 @@ pub enum Work {
 /// A row of another database's log.
 #[derive(Clone)]
 pub struct Delivery {
-    /// The database whose log it is.
+    /// The cursor that follows its log.
     pub source: SmolStr,
     /// That database's epoch.
     pub epoch: Epoch,
-    /// Where it stands.
-    pub position: Position,
+    /// How far the log is taken in once this row is.
+    pub through: Position,
     /// The row.
     pub entry: Arc<Entry>,
 }

@@ -3,13 +3,15 @@
 //! Every saga below the horizon is final, past its cancellation window and without open dead letters, and none is born below it.
 //! Inbox rows below it are folded into opening balances and deleted; messages below it are dead letters, never "none".
 
-use crate::ports::store::{Compare, Intent, Meta, Position, Query, Reader, Store, StoreError};
+use crate::feed::followed_through;
+use crate::ports::store::{Compare, Cursor, Intent, Meta, Position, Query, Reader, Store, StoreError};
 use crate::registry::Registry;
-use crate::system::{Handle, System};
+use crate::system::{Elsewhere, Handle, System};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::ledger::Opening;
 use kernel::participation::{Inbox, InboxState};
 use kernel::state::Write;
+use kernel::topology::Database;
 use kernel::{Domain, Field, Key, Record, Row, Step, Timestamp, Value};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
@@ -56,15 +58,19 @@ pub fn stored_horizon(reader: &dyn Reader) -> Result<Option<Uuid>, StoreError> {
 ///
 /// # Errors
 /// If a database cannot be read.
-pub fn horizon(registry: &Registry, handles: &[Handle], now: Timestamp) -> Result<Option<Uuid>, StoreError> {
+pub fn horizon(
+    registry: &Registry,
+    books: &[(&Database, &Arc<dyn Reader>)],
+    now: Timestamp,
+) -> Result<Option<Uuid>, StoreError> {
     let mut horizon: Option<Uuid> = None;
     let mut lower = |id: Uuid| horizon = Some(horizon.map_or(id, |known| known.min(id)));
-    for handle in handles {
-        for domain in registry.of(&handle.database) {
+    for (database, reader) in books {
+        for domain in registry.of(database) {
             for book in domain.sagas() {
                 lower(first_id_of(now.before(book.window)));
                 let open = Query::of(book.table, MOST_OPEN).filter(book.open, Compare::Present, Value::Null);
-                let rows = handle.reader.query(&open.sort(book.open, false))?;
+                let rows = reader.query(&open.sort(book.open, false))?;
                 if rows.len() >= MOST_OPEN as usize {
                     return Ok(None);
                 }
@@ -76,7 +82,7 @@ pub fn horizon(registry: &Registry, handles: &[Handle], now: Timestamp) -> Resul
             Compare::Is,
             LetterStatus::Open.to_value(),
         );
-        let letters = handle.reader.query(&open)?;
+        let letters = reader.query(&open)?;
         if letters.len() >= MOST_OPEN as usize {
             return Ok(None);
         }
@@ -118,15 +124,30 @@ impl System {
             return Ok(());
         }
         let now = self.clock().now();
-        let Some(horizon) = horizon(registry, self.databases(), now)? else { return Ok(()) };
+        let Some(horizon) = horizon(registry, &self.books(), now)? else { return Ok(()) };
         for handle in self.databases() {
             let old = last_before(handle.reader.as_ref(), now.before(log_retention))?;
             let followed =
                 self.databases().iter().filter_map(|other| other.progress.stored_at(&handle.database.name));
-            let log_through = followed.fold(old, Position::min);
+            let mut log_through = followed.fold(old, Position::min);
+            for other in self.followers_elsewhere(handle) {
+                let cursors = other.reader.query(&Query::of(Cursor::TABLE, MOST_OPEN))?;
+                let cursors = cursors.iter().map(Cursor::from_row).collect::<Result<Vec<_>, _>>();
+                let cursors = cursors.map_err(|error| StoreError::Unusable(format!("cursors: {error}")))?;
+                log_through = log_through.min(followed_through(&handle.database.name, &cursors));
+            }
             handle.door.prune(Pruning { horizon, log_through });
         }
         Ok(())
+    }
+
+    /// The databases of other units that follow the log of `handle`.
+    fn followers_elsewhere(&self, handle: &Handle) -> impl Iterator<Item = &Elsewhere> {
+        let follows = |other: &&Elsewhere| {
+            let heard = self.routing().sources(&other.database.domains);
+            heard.iter().any(|domain| handle.database.domains.contains(domain))
+        };
+        self.elsewhere().iter().filter(follows)
     }
 }
 

@@ -1,13 +1,14 @@
 //! All databases of one process together: who holds which domain, and how to reach it.
 
 use crate::door::{CommandError, Door};
+use crate::feed::Feed;
 use crate::inquiry::Inquirer;
 use crate::ports::clock::Clock;
 use crate::ports::outside::Outside;
 use crate::ports::store::{Reader, Store, StoreError};
 use crate::progress::Progress;
 use crate::registry::Registry;
-use crate::tail::Tail;
+use crate::tail::{Observer, Tail};
 use crate::turn::Engine;
 use crate::watch::Watch;
 use crate::worker::{Worker, WorkerConfig, WorkerParts};
@@ -32,14 +33,26 @@ pub struct Opened {
     pub reader: Arc<dyn Reader>,
 }
 
+/// A database of another unit, as this process reaches it.
+pub struct Elsewhere {
+    /// Which database.
+    pub database: Database,
+    /// Its committed rows, asked of the unit that holds it.
+    pub reader: Arc<dyn Reader>,
+    /// Its log: one feed, or one a lane.
+    pub feeds: Vec<Arc<dyn Feed>>,
+}
+
 /// What a system is made of.
 pub struct SystemParts {
     /// The domains.
     pub registry: Registry,
     /// How they are placed.
     pub topology: Topology,
-    /// The databases.
+    /// The databases of this process.
     pub opened: Vec<Opened>,
+    /// The databases of other units.
+    pub elsewhere: Vec<Elsewhere>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// A source of ids per database.
@@ -58,6 +71,7 @@ pub struct System {
     routing: Arc<Routing>,
     databases: Vec<Handle>,
     homes: BTreeMap<DomainName, usize>,
+    elsewhere: Vec<Elsewhere>,
     watch: Arc<Watch>,
     inquirer: Arc<Inquirer>,
     signals: Arc<Signals>,
@@ -94,7 +108,7 @@ impl SystemParts {
         for Opened { database, store, reader } in self.opened {
             let tail = Tail::new(&database.name, Arc::clone(&reader))?;
             if database.domains.contains(&DomainName::of("order")) {
-                tail.observe(Arc::clone(&watch) as Arc<dyn crate::tail::Observer>);
+                tail.observe(Arc::clone(&watch) as Arc<dyn Observer>);
             }
             let door = Door::new(&database.name, self.door_capacity);
             stores.push(store);
@@ -104,21 +118,25 @@ impl SystemParts {
         for (at, handle) in handles.iter().enumerate() {
             homes.extend(handle.database.domains.iter().map(|domain| (domain.clone(), at)));
         }
-        let inquirer = Arc::new(inquirer(&self.registry, &handles, &homes));
+        let books = books(&handles, &self.elsewhere);
+        let inquirer = Arc::new(inquirer(&self.registry, &books));
         self.outside
             .entry(DomainName::of("order"))
             .or_insert_with(|| Arc::clone(&inquirer) as Arc<dyn Outside>);
         let mut workers = Vec::new();
         for (handle, store) in handles.iter().zip(stores) {
             let domains = self.registry.of(&handle.database);
-            let sources = routing.sources(&handle.database.domains);
-            let mut followed: Vec<usize> =
-                sources.iter().filter_map(|domain| homes.get(domain).copied()).collect();
-            followed.sort_unstable();
-            followed.dedup();
-            let elsewhere =
-                followed.into_iter().filter(|at| handles[*at].database.name != handle.database.name);
-            let follows = elsewhere.map(|at| Arc::clone(&handles[at].tail)).collect();
+            let heard = routing.sources(&handle.database.domains);
+            let is_heard = |database: &Database| {
+                database.name != handle.database.name
+                    && database.domains.iter().any(|one| heard.contains(one))
+            };
+            let here = handles.iter().filter(|other| is_heard(&other.database));
+            let there = self.elsewhere.iter().filter(|other| is_heard(&other.database));
+            let follows = here
+                .map(|other| Arc::clone(&other.tail) as Arc<dyn Feed>)
+                .chain(there.flat_map(|other| other.feeds.iter().cloned()))
+                .collect();
             let engine = Engine::new(&handle.database.name, domains, Arc::clone(&routing), (self.ids)());
             workers.push(Worker::new(WorkerParts {
                 engine,
@@ -142,6 +160,7 @@ impl SystemParts {
                 routing,
                 databases: handles,
                 homes,
+                elsewhere: self.elsewhere,
                 watch,
                 inquirer,
                 signals,
@@ -191,6 +210,11 @@ impl System {
         &self.databases
     }
 
+    /// Who does what when something is said.
+    pub(crate) fn routing(&self) -> &Routing {
+        &self.routing
+    }
+
     /// The domain that runs `step`.
     #[must_use]
     pub fn runner(&self, step: &Step) -> Option<&DomainName> {
@@ -203,13 +227,43 @@ impl System {
         self.homes.get(domain).map(|at| &self.databases[*at])
     }
 
-    /// Committed rows of `domain`.
+    /// The databases of other units.
+    #[must_use]
+    pub fn elsewhere(&self) -> &[Elsewhere] {
+        &self.elsewhere
+    }
+
+    /// Committed rows of `domain`, here or elsewhere.
     ///
     /// # Errors
-    /// If the domain is not in this process.
-    pub fn reader(&self, domain: &DomainName) -> Result<&dyn Reader, CommandError> {
-        let home = self.home(domain).ok_or_else(|| elsewhere(domain))?;
-        Ok(home.reader.as_ref())
+    /// If no unit holds the domain.
+    pub fn reader(&self, domain: &DomainName) -> Result<&Arc<dyn Reader>, CommandError> {
+        let mut books = books(&self.databases, &self.elsewhere).into_iter();
+        let book = books.find(|(database, _)| database.domains.contains(domain));
+        book.map(|(_, reader)| reader).ok_or_else(|| elsewhere(domain))
+    }
+
+    /// Shows everything that `domain` says to `observer`, here or elsewhere.
+    ///
+    /// # Errors
+    /// If no unit holds the domain.
+    pub fn observe(&self, domain: &DomainName, observer: &Arc<dyn Observer>) -> Result<(), CommandError> {
+        if let Some(home) = self.home(domain) {
+            home.tail.observe(Arc::clone(observer));
+            return Ok(());
+        }
+        let mut others = self.elsewhere.iter();
+        let other = others.find(|other| other.database.domains.contains(domain));
+        for feed in &other.ok_or_else(|| elsewhere(domain))?.feeds {
+            feed.observe(Arc::clone(observer));
+        }
+        Ok(())
+    }
+
+    /// Every database with its reader, here and elsewhere.
+    #[must_use]
+    pub fn books(&self) -> Vec<(&Database, &Arc<dyn Reader>)> {
+        books(&self.databases, &self.elsewhere)
     }
 
     /// Sends a command; `on_reply` is called once, after commit.
@@ -263,13 +317,20 @@ impl System {
     }
 }
 
-/// The books of every step that runs in one of `handles`.
-fn inquirer(registry: &Registry, handles: &[Handle], homes: &BTreeMap<DomainName, usize>) -> Inquirer {
+/// Every database with its reader, here and elsewhere.
+fn books<'s>(handles: &'s [Handle], elsewhere: &'s [Elsewhere]) -> Vec<(&'s Database, &'s Arc<dyn Reader>)> {
+    let here = handles.iter().map(|handle| (&handle.database, &handle.reader));
+    here.chain(elsewhere.iter().map(|other| (&other.database, &other.reader))).collect()
+}
+
+/// The books of every step.
+fn inquirer(registry: &Registry, books: &[(&Database, &Arc<dyn Reader>)]) -> Inquirer {
     let mut inquirer = Inquirer::default();
-    for domain in registry.iter() {
-        let Some(handle) = homes.get(&domain.name()).map(|at| &handles[*at]) else { continue };
-        for participant in domain.participants() {
-            inquirer.add(participant.step(), &handle.database.name, Arc::clone(&handle.reader));
+    for (database, reader) in books {
+        for domain in registry.of(database) {
+            for participant in domain.participants() {
+                inquirer.add(participant.step(), &database.name, Arc::clone(reader));
+            }
         }
     }
     inquirer

@@ -4,6 +4,7 @@
 //! reader asks by position, so nothing can be skipped and nothing needs to be acknowledged.
 
 use crate::door::Door;
+use crate::feed::Feed;
 use crate::ports::store::{Epoch, LogState, Position, Reader, StoreError, StoredLogRow};
 use kernel::said::Entry;
 use parking_lot::RwLock;
@@ -59,22 +60,17 @@ impl Tail {
         (recent.epoch, recent.head)
     }
 
-    /// The first position that is still kept.
+    /// Takes in what another instance of this unit has committed since.
     ///
     /// # Errors
-    /// If the store cannot say.
-    pub fn kept_from(&self) -> Result<Position, StoreError> {
-        Ok(self.reader.log_state()?.first)
-    }
-
-    /// Wakes `door` whenever something is added.
-    pub fn follow(&self, door: Arc<Door>) {
-        self.followers.write().push(door);
-    }
-
-    /// Shows every later row to `observer`.
-    pub fn observe(&self, observer: Arc<dyn Observer>) {
-        self.observers.write().push(observer);
+    /// If the log cannot be read.
+    pub fn refresh(&self) -> Result<(), StoreError> {
+        let (_, known) = self.head();
+        let LogState { head, .. } = self.reader.log_state()?;
+        if head > known {
+            self.catch_up(known, head);
+        }
+        Ok(())
     }
 
     /// Takes in what was just committed: `rows`, of which the first stands (or the next would stand) at `first`. What was
@@ -103,9 +99,12 @@ impl Tail {
     }
 
     fn hand_on(&self, rows: &[(Position, Arc<Entry>)]) {
-        let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return };
         {
             let mut recent = self.recent.write();
+            // What was read back meanwhile, because another instance committed after it, is known.
+            let known = rows.partition_point(|(position, _)| *position <= recent.head);
+            let rows = &rows[known..];
+            let (Some((first, _)), Some((last, _))) = (rows.first(), rows.last()) else { return };
             if first.0 != recent.head.0 + 1 {
                 // What is kept has no gaps: who is behind one reads the log.
                 recent.rows.clear();
@@ -122,12 +121,31 @@ impl Tail {
             door.wake();
         }
     }
+}
 
-    /// Rows after `after`, in order, at most `limit`.
-    ///
-    /// # Errors
-    /// If the log has to be read and cannot be.
-    pub fn after(&self, after: Position, limit: usize) -> Result<Vec<(Position, Arc<Entry>)>, StoreError> {
+impl Feed for Tail {
+    fn log(&self) -> &str {
+        &self.name
+    }
+
+    fn state(&self) -> Result<LogState, StoreError> {
+        let (epoch, head) = self.head();
+        Ok(LogState { epoch, head, first: self.reader.log_state()?.first })
+    }
+
+    fn reach(&self) -> Position {
+        self.recent.read().head
+    }
+
+    fn follow(&self, door: Arc<Door>) {
+        self.followers.write().push(door);
+    }
+
+    fn observe(&self, observer: Arc<dyn Observer>) {
+        self.observers.write().push(observer);
+    }
+
+    fn after(&self, after: Position, limit: usize) -> Result<Vec<(Position, Arc<Entry>)>, StoreError> {
         {
             let recent = self.recent.read();
             if after >= recent.head {

@@ -455,7 +455,7 @@ fn last_positions(work: &[Work]) -> Vec<Cursor> {
     let mut last: BTreeMap<&SmolStr, Cursor> = BTreeMap::new();
     for work in work {
         let Work::Delivery(delivery) = work else { continue };
-        let position = i64::try_from(delivery.position.0).unwrap_or(i64::MAX);
+        let position = i64::try_from(delivery.through.0).unwrap_or(i64::MAX);
         let cursor = Cursor { source: delivery.source.clone(), epoch: delivery.epoch.0, position };
         match last.get(&delivery.source) {
             Some(known) if known.position >= position => {}

@@ -1,12 +1,15 @@
 //! The loop around one database: gather, decide and commit, hand on, wait. One thread per database, or one step at a time
 //! under a simulator.
 
+mod source;
+
 use crate::clock_guard::{ClockGuard, Sighting};
 use crate::door::{CommandError, Door};
+use crate::feed::Feed;
 use crate::message::{Delivery, Work};
 use crate::ports::clock::Clock;
 use crate::ports::outside::Outside;
-use crate::ports::store::{Compare, Cursor, Epoch, Position, Query, Reader, Store, StoreError};
+use crate::ports::store::{Compare, Cursor, Query, Reader, Store, StoreError};
 use crate::progress::Progress;
 use crate::prune::{self, Pruning};
 use crate::system::{Counts, Signals};
@@ -17,6 +20,7 @@ use kernel::state::Write;
 use kernel::time::Backoff;
 use kernel::{DomainName, Key, Record, Timestamp, Value};
 use smol_str::SmolStr;
+use source::Source;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,16 +83,6 @@ pub struct Worker {
     pruning: Option<Pruning>,
 }
 
-/// A log that this database follows.
-struct Source {
-    tail: Arc<Tail>,
-    epoch: Epoch,
-    /// The last row taken in.
-    taken: Position,
-    /// The last row whose cursor is stored; rows between the two concern nobody here.
-    saved: Position,
-}
-
 /// What a worker is made of.
 pub struct WorkerParts {
     /// The deciding half.
@@ -102,7 +96,7 @@ pub struct WorkerParts {
     /// Its log as others follow it.
     pub tail: Arc<Tail>,
     /// The logs that it follows.
-    pub follows: Vec<Arc<Tail>>,
+    pub follows: Vec<Arc<dyn Feed>>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
     /// Who performs the outside calls of which domain.
@@ -115,30 +109,6 @@ pub struct WorkerParts {
     pub config: WorkerConfig,
 }
 
-/// A consumer that was further than its source: the source was restored from an older backup.
-fn restored(consumer: &str, source: &Tail, at: Position, head: Position) -> StoreError {
-    StoreError::Unusable(format!(
-        "{consumer} has read {} up to position {}, but its log ends at {}: {} was restored from an older backup; \
-         check the audit, then start with --new-epoch {} to go on from its present state",
-        source.name(),
-        at.0,
-        head.0,
-        source.name(),
-        source.name(),
-    ))
-}
-
-/// A consumer that has not read what its source has pruned: it was deleted, added later, or restored from an older backup.
-fn pruned(consumer: &str, source: &Tail, at: Position, first: Position) -> StoreError {
-    StoreError::Unusable(format!(
-        "{consumer} has read {} up to position {}, but its log begins at {} by now: rows between are pruned, and {consumer} cannot \
-         follow; restore a newer backup of it",
-        source.name(),
-        at.0,
-        first.0,
-    ))
-}
-
 impl Worker {
     /// A worker, its cursors read and its timers set.
     ///
@@ -147,10 +117,10 @@ impl Worker {
     pub fn new(parts: WorkerParts) -> Result<Self, StoreError> {
         let name = SmolStr::new(parts.tail.name());
         let mut sources = Vec::new();
-        for tail in parts.follows {
-            tail.follow(Arc::clone(&parts.door));
-            let source = open_source(&name, tail, parts.reader.as_ref())?;
-            parts.progress.stored(source.tail.name(), source.saved);
+        for feed in parts.follows {
+            feed.follow(Arc::clone(&parts.door));
+            let source = Source::open(&name, feed, parts.reader.as_ref())?;
+            parts.progress.stored(source.feed.cursor(), source.saved);
             sources.push(source);
         }
         let mut worker = Self {
@@ -234,22 +204,12 @@ impl Worker {
         for source in &mut self.sources {
             let room = share.saturating_sub(work.len()).max(1);
             // What was taken from the logs before it must be decided, and the door must not wait for it.
-            let rows = source.tail.after(source.taken, room).unwrap_or_else(|error| {
+            let taken = source.take(&self.name, self.reader.as_ref(), room).unwrap_or_else(|error| {
                 unreadable = Some(error);
                 Vec::new()
             });
-            for (position, entry) in rows {
-                source.taken = position;
-                if self.engine.concerns(&entry) {
-                    let delivery = Delivery {
-                        source: SmolStr::new(source.tail.name()),
-                        epoch: source.epoch,
-                        position,
-                        entry,
-                    };
-                    work.push(Work::Delivery(delivery));
-                }
-            }
+            let relevant = taken.into_iter().filter(|delivery| self.engine.concerns(&delivery.entry));
+            work.extend(relevant.map(Work::Delivery));
         }
         work.extend(self.door.take(cap.saturating_sub(work.len()).max(1)));
         let room = cap.saturating_sub(work.len()).max(1);
@@ -293,14 +253,14 @@ impl Worker {
     /// Nothing is pending, so everything taken in is committed.
     fn show_progress(&self) {
         for source in &self.sources {
-            self.progress.reached(source.tail.name(), source.taken);
+            self.progress.reached(source.feed.cursor(), source.taken);
         }
     }
 
     fn idle(&mut self, elapsed: Duration) -> Stepped {
         // Rows of no concern were passed since.
         self.show_progress();
-        let behind = self.sources.iter().any(|source| source.taken < source.tail.head().1);
+        let behind = self.sources.iter().any(|source| source.taken < source.feed.reach());
         if behind || self.door.depth() > 0 {
             return Stepped::Worked;
         }
@@ -322,8 +282,9 @@ impl Worker {
             .sources
             .iter()
             .filter(|source| source.saved < source.taken)
-            .map(|source| {
-                let row = source.cursor().to_row();
+            .filter_map(Source::stored)
+            .map(|cursor| {
+                let row = cursor.to_row();
                 Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) }
             })
             .collect();
@@ -337,7 +298,7 @@ impl Worker {
                 self.signals.add(&self.name, Counts { commits: 1, rows, ..Counts::default() });
                 for source in &mut self.sources {
                     source.saved = source.taken;
-                    self.progress.stored(source.tail.name(), source.saved);
+                    self.progress.stored(source.feed.cursor(), source.saved);
                 }
             }
             Err(error) => {
@@ -436,10 +397,10 @@ impl Worker {
         if turn.committed {
             for delivery in work.iter().filter_map(Work::delivery) {
                 if let Some(source) =
-                    self.sources.iter_mut().find(|source| source.tail.name() == delivery.source)
+                    self.sources.iter_mut().find(|source| source.feed.cursor() == delivery.source)
                 {
-                    source.saved = source.saved.max(delivery.position);
-                    self.progress.stored(source.tail.name(), source.saved);
+                    source.saved = source.saved.max(delivery.through);
+                    self.progress.stored(source.feed.cursor(), source.saved);
                 }
             }
         }
@@ -535,40 +496,6 @@ impl Worker {
         }
         (elapsed, self.guard.time(wall, elapsed))
     }
-}
-
-impl Source {
-    fn cursor(&self) -> Cursor {
-        let position = i64::try_from(self.taken.0).unwrap_or(i64::MAX);
-        Cursor { source: SmolStr::new(self.tail.name()), epoch: self.epoch.0, position }
-    }
-}
-
-fn open_source(consumer: &str, tail: Arc<Tail>, reader: &dyn Reader) -> Result<Source, StoreError> {
-    let key = Key::from((SmolStr::new(tail.name()),));
-    let row = reader.load(Cursor::TABLE, std::slice::from_ref(&key))?.into_iter().next();
-    let cursor = row
-        .map(|row| Cursor::from_row(&row))
-        .transpose()
-        .map_err(|e| StoreError::Unusable(format!("cursors: {e}")))?;
-    let (epoch, head) = tail.head();
-    let at = match cursor {
-        None => Position(0),
-        Some(cursor) => {
-            let at = Position(u64::try_from(cursor.position).unwrap_or(0));
-            match (Epoch(cursor.epoch) == epoch, at > head) {
-                (true, true) => return Err(restored(consumer, &tail, at, head)),
-                // The operator started a new epoch: go on from what there is.
-                (false, true) => head,
-                (_, false) => at,
-            }
-        }
-    };
-    let first = tail.kept_from()?;
-    if at.0 + 1 < first.0 {
-        return Err(pruned(consumer, &tail, at, first));
-    }
-    Ok(Source { tail, epoch, taken: at, saved: at })
 }
 
 fn answer_all(work: Vec<Work>, error: &CommandError) {

@@ -14,7 +14,7 @@ use parking_lot::Mutex;
 use runtime::ports::store::{Query, Reader, StoreError};
 use runtime::tail::Observer;
 use runtime::watch::Watch;
-use runtime::{CommandError, Registry, System, Worker};
+use runtime::{CommandError, Feed, Registry, System, Worker};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -54,7 +54,7 @@ impl Shop {
     /// A shop over an assembled system. Its quoter is not running yet: [`Shop::start`].
     ///
     /// # Errors
-    /// If a domain that quotes need is not in this process.
+    /// If the orders are not in this process, or no unit holds a domain that quotes need.
     pub fn new(system: Arc<System>, registry: Registry, domains: &Domains) -> Result<Arc<Self>, ShopError> {
         let home = |name: &'static str| {
             let missing = || {
@@ -63,12 +63,12 @@ impl Shop {
             system.home(&DomainName::of(name)).ok_or_else(missing)
         };
         let catalogue = Arc::new(Catalogue::default());
-        home("product")?.tail.observe(Arc::clone(&catalogue) as Arc<dyn Observer>);
+        system.observe(&DomainName::of("product"), &(Arc::clone(&catalogue) as Arc<dyn Observer>))?;
         let charges = Arc::new(Watch::default());
         if let Ok(payment) = home("payment") {
             payment.tail.observe(Arc::clone(&charges) as Arc<dyn Observer>);
         }
-        let reader = |name| home(name).map(|home| Arc::clone(&home.reader));
+        let reader = |name| system.reader(&DomainName::of(name)).map(Arc::clone);
         let owners = Box::new(LocalFacts::new(
             reader("product")?,
             reader("user")?,
@@ -181,12 +181,12 @@ impl Shop {
         Ok(self.system.ask(command, trace).await??)
     }
 
-    /// Committed rows of the domain called `name`.
+    /// Committed rows of the domain called `name`, here or elsewhere.
     ///
     /// # Errors
-    /// If it is not in this process.
+    /// If no unit holds it.
     pub fn reader(&self, name: &'static str) -> Result<&dyn Reader, ShopError> {
-        Ok(self.system.reader(&DomainName::of(name))?)
+        Ok(self.system.reader(&DomainName::of(name))?.as_ref())
     }
 
     /// The record of `R` under `key` in the database of `domain`, if there is one.

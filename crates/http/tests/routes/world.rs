@@ -78,6 +78,7 @@ impl World {
             registry: registry.clone(),
             topology,
             opened,
+            elsewhere: Vec::new(),
             clock,
             ids: Box::new(ids),
             outside: BTreeMap::new(),

@@ -1,5 +1,6 @@
 //! A tail: who keeps up reads from memory, who is behind reads the log, and nobody misses a row.
 
+use jumun_runtime::Feed;
 use jumun_runtime::ports::store::{
     Epoch, LogRow, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top,
 };

@@ -9,6 +9,7 @@ use kernel::topology::Database;
 use kernel::{Command, Currency, DomainName, Money, Refused, Said, Trace};
 use order::KeyHash;
 use order::quote::{Payment, Points};
+use runtime::Feed;
 use runtime::adapters::{SystemClock, V7Ids};
 use runtime::ports::clock::Clock;
 use runtime::ports::outside::Outside;
@@ -164,6 +165,7 @@ fn open(topology: &str, folder: &Path, clock: &Arc<dyn Clock>) -> Arc<Shop> {
         registry: registry.clone(),
         topology,
         opened,
+        elsewhere: Vec::new(),
         clock: Arc::clone(clock),
         ids: Box::new(move || Box::new(V7Ids::new(Arc::clone(&ids_clock), 0)) as Box<dyn Ids + Send>),
         outside,

@@ -19,6 +19,7 @@ use load::stale::Beliefs;
 use load::target::Door;
 use load::{Meter, Target, Workload};
 use parking_lot::Mutex;
+use runtime::Feed;
 use runtime::tail::Observer;
 use shop::{Domains, Shop};
 use std::collections::HashMap;

@@ -7,6 +7,7 @@ use jumun_shop::{Domains, Shop};
 use kernel::DomainName;
 use kernel::ids::{CountingIds, Ids};
 use kernel::topology::Topology;
+use runtime::Feed;
 use runtime::ports::clock::Clock;
 use runtime::ports::outside::Outside;
 use runtime::ports::store::StoreError;
@@ -55,6 +56,7 @@ impl Assembly<'_> {
             registry: self.registry.clone(),
             topology: self.topology.clone(),
             opened: opened.collect(),
+            elsewhere: Vec::new(),
             clock: Arc::clone(self.clock) as Arc<dyn Clock>,
             ids: Box::new(ids),
             outside,

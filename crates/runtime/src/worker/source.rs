@@ -1,0 +1,124 @@
+//! A log that a database follows: where its cursor stands, and what is to be decided next.
+
+use crate::feed::Feed;
+use crate::message::Delivery;
+use crate::ports::store::{Cursor, Epoch, LogState, Position, Reader, StoreError};
+use kernel::{Key, Record};
+use smol_str::SmolStr;
+use std::sync::Arc;
+
+/// A log that this database follows.
+pub(super) struct Source {
+    pub(super) feed: Arc<dyn Feed>,
+    /// Its epoch; none until the log could be asked where it stands.
+    epoch: Option<Epoch>,
+    /// The last row taken in.
+    pub(super) taken: Position,
+    /// The last row whose cursor is stored; rows between the two concern nobody here.
+    pub(super) saved: Position,
+}
+
+impl Source {
+    /// The source of `feed`, whose cursor `reader` keeps. A log that cannot be asked now is asked later.
+    ///
+    /// # Errors
+    /// If the cursor cannot be read, or the log ends before it or begins after it.
+    pub(super) fn open(consumer: &str, feed: Arc<dyn Feed>, reader: &dyn Reader) -> Result<Self, StoreError> {
+        let mut source = Self { feed, epoch: None, taken: Position(0), saved: Position(0) };
+        match source.meet(consumer, reader) {
+            Err(StoreError::Retry(error)) => {
+                tracing::warn!(
+                    database = consumer,
+                    source = source.feed.log(),
+                    error,
+                    "a log cannot be reached yet"
+                );
+            }
+            met => met?,
+        }
+        Ok(source)
+    }
+
+    /// Compares the stored cursor with where the log stands.
+    fn meet(&mut self, consumer: &str, reader: &dyn Reader) -> Result<(), StoreError> {
+        let key = Key::from((SmolStr::new(self.feed.cursor()),));
+        let row = reader.load(Cursor::TABLE, std::slice::from_ref(&key))?.into_iter().next();
+        let corrupt = |error| StoreError::Unusable(format!("cursors: {error}"));
+        let cursor = row.map(|row| Cursor::from_row(&row)).transpose().map_err(corrupt)?;
+        let LogState { epoch, head, first } = self.feed.state()?;
+        let at = match cursor {
+            None => Position(0),
+            Some(cursor) => {
+                let at = Position(u64::try_from(cursor.position).unwrap_or(0));
+                match (Epoch(cursor.epoch) == epoch, at > head) {
+                    (true, true) => return Err(restored(consumer, self.feed.log(), at, head)),
+                    // The operator started a new epoch: go on from what there is.
+                    (false, true) => head,
+                    (_, false) => at,
+                }
+            }
+        };
+        if at.0 + 1 < first.0 {
+            return Err(pruned(consumer, self.feed.log(), at, first));
+        }
+        (self.epoch, self.taken, self.saved) = (Some(epoch), at, at);
+        Ok(())
+    }
+
+    /// The next rows, at most `room`; they count as taken in.
+    ///
+    /// # Errors
+    /// If the log cannot be read now, or ends before what was taken in.
+    pub(super) fn take(
+        &mut self,
+        consumer: &str,
+        reader: &dyn Reader,
+        room: usize,
+    ) -> Result<Vec<Delivery>, StoreError> {
+        let epoch = match self.epoch {
+            Some(epoch) => epoch,
+            None => {
+                self.meet(consumer, reader)?;
+                return Ok(Vec::new());
+            }
+        };
+        let reach = self.feed.reach();
+        if reach < self.taken {
+            return Err(restored(consumer, self.feed.log(), self.taken, reach));
+        }
+        let rows = self.feed.after(self.taken, room)?;
+        if rows.is_empty() {
+            self.taken = self.taken.max(reach);
+        }
+        let source = SmolStr::new(self.feed.cursor());
+        let deliver = |(position, entry)| {
+            self.taken = self.taken.max(position);
+            Delivery { source: source.clone(), epoch, through: self.taken, entry }
+        };
+        Ok(rows.into_iter().map(deliver).collect())
+    }
+
+    /// The cursor as it is to be stored; none before the log is known.
+    pub(super) fn stored(&self) -> Option<Cursor> {
+        let position = i64::try_from(self.taken.0).unwrap_or(i64::MAX);
+        Some(Cursor { source: SmolStr::new(self.feed.cursor()), epoch: self.epoch?.0, position })
+    }
+}
+
+/// A consumer that was further than its source: the source was restored from an older backup.
+fn restored(consumer: &str, source: &str, at: Position, head: Position) -> StoreError {
+    StoreError::Unusable(format!(
+        "{consumer} has read {} up to position {}, but its log ends at {}: {} was restored from an older backup; \
+         check the audit, then start with --new-epoch {} to go on from its present state",
+        source, at.0, head.0, source, source,
+    ))
+}
+
+/// A consumer that has not read what its source has pruned: it was deleted, added later, or restored from an older backup.
+fn pruned(consumer: &str, source: &str, at: Position, first: Position) -> StoreError {
+    StoreError::Unusable(format!(
+        "{consumer} has read {} up to position {}, but its log begins at {} by now: rows between are pruned, and {consumer} cannot \
+         follow; restore a newer backup of it",
+        source, at.0, first.0,
+    ))
+}
