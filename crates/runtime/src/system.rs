@@ -126,17 +126,7 @@ impl SystemParts {
         let mut workers = Vec::new();
         for (handle, store) in handles.iter().zip(stores) {
             let domains = self.registry.of(&handle.database);
-            let heard = routing.sources(&handle.database.domains);
-            let is_heard = |database: &Database| {
-                database.name != handle.database.name
-                    && database.domains.iter().any(|one| heard.contains(one))
-            };
-            let here = handles.iter().filter(|other| is_heard(&other.database));
-            let there = self.elsewhere.iter().filter(|other| is_heard(&other.database));
-            let follows = here
-                .map(|other| Arc::clone(&other.tail) as Arc<dyn Feed>)
-                .chain(there.flat_map(|other| other.feeds.iter().cloned()))
-                .collect();
+            let follows = followed(&handle.database, &routing, &handles, &self.elsewhere);
             let engine = Engine::new(&handle.database.name, domains, Arc::clone(&routing), (self.ids)());
             workers.push(Worker::new(WorkerParts {
                 engine,
@@ -315,6 +305,24 @@ impl System {
     pub fn clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }
+}
+
+/// The logs that `database` follows: those of all other databases whose words somebody in it hears.
+fn followed(
+    database: &Database,
+    routing: &Routing,
+    handles: &[Handle],
+    elsewhere: &[Elsewhere],
+) -> Vec<Arc<dyn Feed>> {
+    let heard = routing.sources(&database.domains);
+    let is_heard = |other: &Database| {
+        other.name != database.name && other.domains.iter().any(|domain| heard.contains(domain))
+    };
+    let here = handles.iter().filter(|other| is_heard(&other.database));
+    let there = elsewhere.iter().filter(|other| is_heard(&other.database));
+    here.map(|other| Arc::clone(&other.tail) as Arc<dyn Feed>)
+        .chain(there.flat_map(|other| other.feeds.iter().cloned()))
+        .collect()
 }
 
 /// Every database with its reader, here and elsewhere.

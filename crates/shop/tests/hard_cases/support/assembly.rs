@@ -1,6 +1,5 @@
 //! Putting a world together, at its first start and after every crash.
 
-use super::clock::TestClock;
 use super::tape::{Ear, Overheard};
 use super::{Disk, Pg, Platform, Tape};
 use jumun_shop::{Domains, Shop};
@@ -13,6 +12,7 @@ use runtime::ports::outside::Outside;
 use runtime::ports::store::StoreError;
 use runtime::system::Opened;
 use runtime::{Registry, SystemParts, Worker, WorkerConfig};
+use scripted::clock::VirtualClock;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,7 +24,7 @@ pub(super) struct Assembly<'a> {
     pub(super) domains: &'a Domains,
     pub(super) config: WorkerConfig,
     pub(super) disks: &'a BTreeMap<String, Disk>,
-    pub(super) clock: &'a Arc<TestClock>,
+    pub(super) clock: &'a Arc<VirtualClock>,
     pub(super) pg: &'a Arc<Pg>,
     pub(super) platform: &'a Arc<Platform>,
     pub(super) ids_from: &'a Arc<AtomicU64>,

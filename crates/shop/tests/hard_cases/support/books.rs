@@ -249,6 +249,7 @@ impl Books {
     }
 
     fn check_deliveries(&self, world: &World) {
+        assert_eq!(world.platform.two_bodies(), [""; 0], "{}: one id, one body", self.name);
         let mut expected: BTreeSet<(OrderId, DeliveryEvent)> = BTreeSet::new();
         for (order, _) in self.orders.values() {
             if order.confirmed_at.is_some() {

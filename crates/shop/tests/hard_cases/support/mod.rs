@@ -2,25 +2,21 @@
 
 mod assembly;
 mod books;
-mod clock;
 mod disk;
 mod inline;
-mod pg;
-mod platform;
 mod shopping;
 mod tape;
 
 pub(crate) use books::check_books;
 pub(crate) use disk::{Disk, Faults, Upset};
 pub(crate) use inline::inline;
-pub(crate) use pg::{OnCancel, OnCharge, Pg};
-pub(crate) use platform::{OnApproval, Platform};
+pub(crate) use scripted::pg::{OnCancel, OnCharge, Pg};
+pub(crate) use scripted::platform::{OnApproval, Platform};
 
 pub(crate) use shopping::Buy;
 pub(crate) use tape::{Happened, Tape};
 
 use assembly::Assembly;
-use clock::TestClock;
 use jumun_shop::quoter::Answer;
 use jumun_shop::{Domains, Policies, Shop};
 use kernel::ids::{LetterId, OrderId, UserId};
@@ -35,6 +31,7 @@ use runtime::ports::store::{Cursor, Epoch, Query, StoreError};
 use runtime::system::System;
 use runtime::worker::Stepped;
 use runtime::{CommandError, Registry, Worker, WorkerConfig};
+use scripted::clock::VirtualClock;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
@@ -70,7 +67,7 @@ impl Default for Setting {
 pub(crate) struct World {
     pub(crate) name: String,
     pub(crate) shop: Arc<Shop>,
-    pub(crate) clock: Arc<TestClock>,
+    pub(crate) clock: Arc<VirtualClock>,
     pub(crate) pg: Arc<Pg>,
     pub(crate) platform: Arc<Platform>,
     pub(crate) faults: Arc<Faults>,
@@ -128,7 +125,7 @@ impl World {
             (database.name, disk)
         });
         let disks: BTreeMap<String, Disk> = disks.collect();
-        let clock = Arc::new(TestClock::default());
+        let clock = Arc::new(VirtualClock::default());
         let pg = Arc::new(Pg::new(Arc::clone(&clock)));
         let platform = Arc::default();
         let (ids_from, tape) = (Arc::default(), Arc::default());

@@ -2,15 +2,17 @@
 
 use data_platform::{DeliveryCall, DeliveryEvent, DeliveryOutcome};
 use kernel::ids::OrderId;
+use parking_lot::Mutex;
 use runtime::Door;
 use runtime::ports::outside::Outside;
 use std::any::Any;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 /// What one telling of a payment's approval comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum OnApproval {
+pub enum OnApproval {
+    /// Taken, and answered.
     Takes,
     /// A server error; not taken.
     Breaks,
@@ -28,7 +30,7 @@ pub(crate) enum OnApproval {
 
 /// The data platform. Final words it takes, unless it is down.
 #[derive(Default)]
-pub(crate) struct Platform {
+pub struct Platform {
     state: Mutex<State>,
 }
 
@@ -44,35 +46,37 @@ struct State {
     /// What was taken, by the id that it is known by.
     book: BTreeMap<String, DeliveryCall>,
     /// The same in the order in which it was first taken.
-    taken: Vec<(OrderId, DeliveryEvent)>,
+    taken: Vec<(OrderId, DeliveryCall)>,
+    /// Ids that came with different bodies.
+    two_bodies: Vec<String>,
     /// Every call that came, in order.
     came: Vec<DeliveryEvent>,
 }
 
 impl Platform {
     /// The next approvals come to this, one each; those after them are taken.
-    pub(crate) fn approvals(&self, script: impl IntoIterator<Item = OnApproval>) {
-        self.state.lock().unwrap().approvals = script.into_iter().collect();
+    pub fn approvals(&self, script: impl IntoIterator<Item = OnApproval>) {
+        self.state.lock().approvals = script.into_iter().collect();
     }
 
     /// Every approval without a script comes to this.
-    pub(crate) fn every_approval(&self, then: Option<OnApproval>) {
-        self.state.lock().unwrap().then_approval = then;
+    pub fn every_approval(&self, then: Option<OnApproval>) {
+        self.state.lock().then_approval = then;
     }
 
     /// It answers everything with a server error.
-    pub(crate) fn down(&self, down: bool) {
-        self.state.lock().unwrap().down = down;
+    pub fn down(&self, down: bool) {
+        self.state.lock().down = down;
     }
 
     /// Every answer is delivered twice.
-    pub(crate) fn repeats(&self) {
-        self.state.lock().unwrap().repeats = true;
+    pub fn repeats(&self) {
+        self.state.lock().repeats = true;
     }
 
     /// What was held back is taken, and answered at the next step.
-    pub(crate) fn release(&self) {
-        let mut state = self.state.lock().unwrap();
+    pub fn release(&self) {
+        let mut state = self.state.lock();
         let held = std::mem::take(&mut state.held);
         for (call, door) in held.into_iter().rev() {
             state.take(&call);
@@ -81,35 +85,61 @@ impl Platform {
     }
 
     /// The caller's process is gone: nobody hears what was not answered.
-    pub(crate) fn hang_up(&self) {
-        let mut state = self.state.lock().unwrap();
+    pub fn hang_up(&self) {
+        let mut state = self.state.lock();
         state.waiting.clear();
         state.held.clear();
     }
 
     /// What it was told of an order, in the order in which it first took it.
-    pub(crate) fn was_told(&self, order: OrderId) -> Vec<DeliveryEvent> {
-        let state = self.state.lock().unwrap();
-        state.taken.iter().filter(|(of, _)| *of == order).map(|(_, event)| *event).collect()
+    #[must_use]
+    pub fn was_told(&self, order: OrderId) -> Vec<DeliveryEvent> {
+        let state = self.state.lock();
+        state.taken.iter().filter(|(of, _)| *of == order).map(|(_, call)| call.event).collect()
     }
 
     /// How often it was called about this word, whatever came of it.
-    pub(crate) fn calls(&self, event: DeliveryEvent) -> usize {
-        self.state.lock().unwrap().came.iter().filter(|came| **came == event).count()
+    #[must_use]
+    pub fn calls(&self, event: DeliveryEvent) -> usize {
+        self.state.lock().came.iter().filter(|came| **came == event).count()
+    }
+
+    /// Ids that came with different bodies: there must be none.
+    #[must_use]
+    pub fn two_bodies(&self) -> Vec<String> {
+        self.state.lock().two_bodies.clone()
+    }
+
+    /// What was taken, in the order in which it first was.
+    #[must_use]
+    pub fn book(&self) -> Vec<DeliveryCall> {
+        self.state.lock().taken.iter().map(|(_, call)| call.clone()).collect()
     }
 
     /// Answers what waits; returns how much it was.
-    pub(crate) fn step(&self) -> usize {
-        let waiting = std::mem::take(&mut self.state.lock().unwrap().waiting);
-        let count = waiting.len();
-        for (call, door) in waiting {
-            let mut state = self.state.lock().unwrap();
-            if let Some(outcome) = state.answer(&call, &door) {
-                let times = if state.repeats { 2 } else { 1 };
-                (0..times).for_each(|_| door.tell(call.answer(outcome.clone()), call.trace));
-            }
+    pub fn step(&self) -> usize {
+        let waiting = std::mem::take(&mut self.state.lock().waiting);
+        waiting.into_iter().map(|waiting| self.serve(waiting)).count()
+    }
+
+    /// How many calls wait to be answered.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.state.lock().waiting.len()
+    }
+
+    /// Answers the call at `index` of those that wait, if there is one.
+    pub fn step_one(&self, index: usize) {
+        let waiting = self.state.lock().waiting.remove(index);
+        waiting.into_iter().for_each(|waiting| self.serve(waiting));
+    }
+
+    fn serve(&self, (call, door): (DeliveryCall, Arc<Door>)) {
+        let mut state = self.state.lock();
+        if let Some(outcome) = state.answer(&call, &door) {
+            let times = if state.repeats { 2 } else { 1 };
+            (0..times).for_each(|_| door.tell(call.answer(outcome.clone()), call.trace));
         }
-        count
     }
 }
 
@@ -152,17 +182,19 @@ impl State {
     /// One id, one body.
     fn take(&mut self, call: &DeliveryCall) {
         match self.book.insert(call.webhook_id.to_string(), call.clone()) {
-            Some(known) => assert_eq!(known.body, call.body, "{} has two bodies", call.webhook_id),
-            None => self.taken.push((call.order_id, call.event)),
+            Some(known) if known.body != call.body => self.two_bodies.push(call.webhook_id.to_string()),
+            Some(_) => {}
+            None => self.taken.push((call.order_id, call.clone())),
         }
     }
 }
 
 impl Outside for Platform {
     fn start(&self, request: Arc<dyn Any + Send + Sync>, door: Arc<Door>) {
-        let call: &DeliveryCall = request.downcast_ref().unwrap();
-        let mut state = self.state.lock().unwrap();
-        state.came.push(call.event);
-        state.waiting.push_back((call.clone(), door));
+        if let Some(call) = request.downcast_ref::<DeliveryCall>() {
+            let mut state = self.state.lock();
+            state.came.push(call.event);
+            state.waiting.push_back((call.clone(), door));
+        }
     }
 }
