@@ -1,3 +1,4 @@
 //! The deterministic simulator: a whole system in one thread, with virtual time and one seed.
 
 pub mod clients;
+pub mod rows;

@@ -2,6 +2,7 @@
 //!
 //! Parameters are numbered in the order in which they appear, because SQLite takes `$1` for a name.
 
+use crate::checks;
 use kernel::table::{Table, Value};
 use runtime::ports::store::{Compare, Filter, Query, StoreError, Top};
 use std::fmt::Write;
@@ -43,9 +44,7 @@ pub(crate) fn query(query: &Query) -> Result<Prepared<'_>, StoreError> {
     let mut text = format!("SELECT {} FROM \"{}\"", columns(table), table.name);
     let mut values = conditions(table, &query.filters, &mut text)?;
     if let Some(after) = &query.after {
-        if after.0.len() != table.key {
-            return Err(StoreError::Rejected(format!("{}: a key of {} values", table.name, after.0.len())));
-        }
+        checks::whole_key(table, after)?;
         let before = if query.filters.is_empty() { " WHERE" } else { " AND" };
         let first = values.len() + 1;
         values.extend(after.0.iter());
@@ -129,10 +128,7 @@ fn conditions<'a>(
 
 /// Whether the column may be NULL.
 fn known(table: &Table, name: &str) -> Result<bool, StoreError> {
-    let column = table.columns.iter().find(|column| column.name == name);
-    column
-        .map(|column| column.nullable)
-        .ok_or_else(|| StoreError::Rejected(format!("table {} has no column {name}", table.name)))
+    Ok(table.columns[checks::column(table, name)?].nullable)
 }
 
 #[cfg(test)]

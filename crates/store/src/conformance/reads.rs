@@ -1,8 +1,9 @@
 //! Readers: committed rows only, at one moment; filters, orders and sums the same on every engine.
 
 use super::{Case, Check, Pair, Sample, all, log_row, pair, put, rows, sample};
+use crate::plain::Conditions;
 use kernel::Record;
-use kernel::table::{Row, Table, Value};
+use kernel::table::{Row, Value};
 use runtime::ports::store::{Compare, Filter, Intent, Position, Query, Reader, StoreError, Top};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -105,26 +106,9 @@ fn samples() -> Vec<Sample> {
         .collect()
 }
 
-/// What a filter means, said once more in plain Rust. NULL compares with nothing; `Is NULL` finds the NULLs.
-fn holds(table: &Table, row: &Row, Filter { column, compare, value }: &Filter) -> bool {
-    let stored = &row[table.column(column).unwrap()];
-    let known = *stored != Value::Null && *value != Value::Null;
-    match compare {
-        Compare::Present => *stored != Value::Null,
-        Compare::Is => stored == value,
-        Compare::Below => known && stored < value,
-        Compare::AtMost => known && stored <= value,
-        Compare::Above => known && stored > value,
-        Compare::AtLeast => known && stored >= value,
-    }
-}
-
 fn filtered(filters: &[Filter]) -> Vec<Row> {
-    let table = Sample::TABLE;
-    rows(&samples())
-        .into_iter()
-        .filter(|row| filters.iter().all(|filter| holds(table, row, filter)))
-        .collect()
+    let conditions = Conditions::of(Sample::TABLE, filters).unwrap();
+    rows(&samples()).into_iter().filter(|row| conditions.hold(row)).collect()
 }
 
 fn every_comparison_finds_what_it_says(case: &mut Case) {

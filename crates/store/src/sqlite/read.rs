@@ -3,6 +3,7 @@
 use super::error::store_error;
 use super::schema::{Layout, MANY};
 use super::values::{self, Bound};
+use crate::checks;
 use crate::sql::{self, Prepared};
 use kernel::Timestamp;
 use kernel::table::{Column, ColumnType, Key, Row, Table};
@@ -23,9 +24,7 @@ pub(super) fn load(
     table: &Table,
     keys: &[Key],
 ) -> Result<Vec<Row>, StoreError> {
-    if let Some(key) = keys.iter().find(|key| key.0.len() != table.key) {
-        return Err(StoreError::Rejected(format!("{}: a key of {} values", table.name, key.0.len())));
-    }
+    keys.iter().try_for_each(|key| checks::whole_key(table, key))?;
     let statements = layout.get(table)?;
     let mut rows = Vec::with_capacity(keys.len());
     if keys.len() < FEW {

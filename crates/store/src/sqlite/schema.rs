@@ -4,7 +4,7 @@
 //! because it would need to know what the rows mean.
 
 use super::error::store_error;
-use crate::sql;
+use crate::{checks, sql};
 use kernel::table::{Column, ColumnType, Index, Table};
 use runtime::ports::store::{Epoch, StoreError};
 use rusqlite::{Connection, OptionalExtension};
@@ -43,7 +43,7 @@ impl Layout {
     pub(super) fn of(tables: &[&'static Table]) -> Result<Self, StoreError> {
         let mut layout = FxHashMap::default();
         for table in tables {
-            sound(table)?;
+            checks::sound(table)?;
             match layout.insert(table.name, (*table, statements(table))) {
                 Some((other, _)) if other != *table => {
                     return Err(StoreError::Unusable(format!("two different tables {}", table.name)));
@@ -72,21 +72,6 @@ impl Layout {
         tables.sort_unstable_by_key(|table| table.name);
         tables
     }
-}
-
-/// Whether the table's own data makes sense.
-fn sound(table: &Table) -> Result<(), StoreError> {
-    let wrong = |what: &str| Err(StoreError::Unusable(format!("table {}: {what}", table.name)));
-    if table.key == 0 || table.key > table.columns.len() {
-        return wrong("no key");
-    }
-    if table.columns.iter().take(table.key).any(|column| column.nullable) {
-        return wrong("a key column that may be NULL");
-    }
-    if table.indexes.iter().flat_map(|index| index.columns).any(|name| table.column(name).is_none()) {
-        return wrong("an index on a column that it lacks");
-    }
-    Ok(())
 }
 
 fn statements(table: &Table) -> Statements {

@@ -1,6 +1,7 @@
 //! Values to and from SQLite: ids are 16-byte blobs, everything else is what it says.
 
 use super::error::store_error;
+use crate::checks;
 use kernel::table::{Column, ColumnType, Row, Table, Value};
 use runtime::ports::store::StoreError;
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
@@ -32,27 +33,11 @@ pub(super) fn bind(
     table: &Table,
     values: &[Value],
 ) -> Result<(), StoreError> {
-    for (nth, (column, value)) in table.columns.iter().zip(values).enumerate() {
-        if !fits(column.ty, value) {
-            return Err(StoreError::Rejected(format!(
-                "{}.{} cannot hold this value",
-                table.name, column.name
-            )));
-        }
+    checks::fit(table, values)?;
+    for (nth, value) in values.iter().enumerate() {
         statement.raw_bind_parameter(before + nth + 1, Bound(value)).map_err(store_error)?;
     }
     Ok(())
-}
-
-fn fits(ty: ColumnType, value: &Value) -> bool {
-    matches!(
-        (ty, value),
-        (_, Value::Null)
-            | (ColumnType::Int, Value::Int(_))
-            | (ColumnType::Id, Value::Id(_))
-            | (ColumnType::Text, Value::Text(_))
-            | (ColumnType::Bytes, Value::Bytes(_))
-    )
 }
 
 /// A row of `table`, selected with its columns in order.
