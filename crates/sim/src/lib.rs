@@ -1,4 +1,5 @@
 //! The deterministic simulator: a whole system in one thread, with virtual time and one seed.
 
 pub mod clients;
+pub mod oracle;
 pub mod rows;
