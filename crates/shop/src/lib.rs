@@ -5,7 +5,7 @@
 
 pub mod domains;
 pub mod facts;
-mod poll;
+pub mod poll;
 pub mod quoter;
 pub mod replica_facts;
 mod settle;

@@ -16,32 +16,35 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long a client that polls waits for the participants; then it is shown what is known.
-const LIMIT: Duration = Duration::from_secs(1);
+pub const LIMIT: Duration = Duration::from_secs(1);
 
-/// The polls that are under way: everyone who asks about one order meanwhile gets the same answer.
-#[derive(Default)]
-pub(crate) struct Polls(Mutex<BTreeMap<OrderId, watch::Receiver<()>>>);
+/// A poll of one order, and whom it asks. It knows no clock and does not wait.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Poll {
+    saga: SagaId,
+    /// The steps that other units run and that have not told how they ended.
+    steps: Vec<Step>,
+}
 
-impl Shop {
-    /// `order` as its participants' own books show it, where the topology polls them; as it is everywhere else, when it is at rest,
-    /// or when they do not answer in time.
-    ///
-    /// # Errors
-    /// If the order cannot be read again.
-    pub async fn polled(&self, order: Order) -> Result<Order, ShopError> {
+impl Poll {
+    /// The poll of `order`; none where the topology does not poll, the order is at rest, or nobody is left to be asked. `system` is
+    /// that of the order's unit.
+    #[must_use]
+    pub fn of(system: &System, order: &Order) -> Option<Self> {
         let under_way =
             matches!(order.status, SagaStatus::Pending | SagaStatus::Failing | SagaStatus::Cancelling);
-        if self.topology().inquiry != Inquiry::Poll || !under_way {
-            return Ok(order);
+        if system.topology().inquiry != Inquiry::Poll || !under_way {
+            return None;
         }
-        let steps = unheard(self.system(), &order);
-        if steps.is_empty() {
-            return Ok(order);
-        }
-        let mut answered = self.polls().join(self.system(), &order, steps);
-        // The sender is dropped when the poll is over: that is the answer. In time or not, the order is shown as it then is.
-        let _ = tokio::time::timeout(LIMIT, answered.changed()).await;
-        self.order(order.id)
+        let steps = unheard(system, order);
+        (!steps.is_empty()).then_some(Self { saga: order.id.into(), steps })
+    }
+
+    /// Looks into the participants' books: what the order is to be told. None: nothing yet is no news.
+    #[must_use]
+    pub fn look(&self, system: &System) -> Option<Inquired> {
+        let found = system.inquirer().look(self.saga, &self.steps);
+        (!found.is_empty()).then_some(Inquired { saga: self.saga, found })
     }
 }
 
@@ -58,24 +61,41 @@ fn unheard(system: &System, order: &Order) -> Vec<Step> {
     elsewhere.map(|step| step.name.clone()).collect()
 }
 
+/// The polls that are under way: everyone who asks about one order meanwhile gets the same answer.
+#[derive(Default)]
+pub(crate) struct Polls(Mutex<BTreeMap<OrderId, watch::Receiver<()>>>);
+
+impl Shop {
+    /// `order` as its participants' own books show it, where the topology polls them; as it is everywhere else, when it is at rest,
+    /// or when they do not answer in time.
+    ///
+    /// # Errors
+    /// If the order cannot be read again.
+    pub async fn polled(&self, order: Order) -> Result<Order, ShopError> {
+        let Some(poll) = Poll::of(self.system(), &order) else { return Ok(order) };
+        let mut answered = self.polls().join(self.system(), &order, poll);
+        // The sender is dropped when the poll is over: that is the answer. In time or not, the order is shown as it then is.
+        let _ = tokio::time::timeout(LIMIT, answered.changed()).await;
+        self.order(order.id)
+    }
+}
+
 impl Polls {
-    /// The poll of `order` that is under way, or a new one. It ends when the receiver's sender is gone.
-    fn join(self: &Arc<Self>, system: &Arc<System>, order: &Order, steps: Vec<Step>) -> watch::Receiver<()> {
+    /// The poll of `order` that is under way, or this one. It ends when the receiver's sender is gone.
+    fn join(self: &Arc<Self>, system: &Arc<System>, order: &Order, poll: Poll) -> watch::Receiver<()> {
         let mut under_way = self.0.lock();
-        if let Some(poll) = under_way.get(&order.id) {
-            return poll.clone();
+        if let Some(known) = under_way.get(&order.id) {
+            return known.clone();
         }
         let (sender, receiver) = watch::channel(());
         under_way.insert(order.id, receiver.clone());
         let (polls, system, id, trace) = (Arc::clone(self), Arc::clone(system), order.id, order.trace);
         tokio::spawn(async move {
             let poll = async {
-                let (saga, books) = (SagaId::from(id), Arc::clone(system.inquirer()));
-                let found = tokio::task::spawn_blocking(move || books.look(saga, &steps)).await;
-                match found {
-                    Ok(found) if !found.is_empty() => system.ask(Inquired { saga, found }, trace).await,
-                    // Nothing yet is no news.
-                    Ok(_) | Err(_) => Ok(()),
+                let books = Arc::clone(&system);
+                match tokio::task::spawn_blocking(move || poll.look(&books)).await {
+                    Ok(Some(inquired)) => system.ask(inquired, trace).await,
+                    Ok(None) | Err(_) => Ok(()),
                 }
             };
             if let Ok(Err(error)) = tokio::time::timeout(LIMIT, poll).await {
