@@ -46,6 +46,7 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
         topology,
         opened,
         elsewhere: Vec::new(),
+        guards: BTreeMap::new(),
         clock: setup.clock,
         ids: Box::new(ids),
         outside: setup.outside,

@@ -8,6 +8,7 @@ pub mod adapters;
 pub mod clock_guard;
 pub mod door;
 pub mod feed;
+pub mod fence;
 pub mod inquiry;
 pub mod message;
 pub mod ports;

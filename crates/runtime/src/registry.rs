@@ -109,6 +109,7 @@ impl Registry {
 /// The tables that every database has, whatever domains are in it.
 #[must_use]
 pub fn own_tables() -> Vec<&'static Table> {
+    use crate::fence::Fence;
     use crate::ports::store::{Cursor, Meta};
-    vec![Inbox::TABLE, DeadLetter::TABLE, Opening::TABLE, Cursor::TABLE, Meta::TABLE]
+    vec![Inbox::TABLE, DeadLetter::TABLE, Opening::TABLE, Cursor::TABLE, Meta::TABLE, Fence::TABLE]
 }

@@ -4,6 +4,7 @@ use crate::door::{CommandError, Door};
 use crate::feed::Feed;
 use crate::inquiry::Inquirer;
 use crate::ports::clock::Clock;
+use crate::ports::guard::Guard;
 use crate::ports::outside::Outside;
 use crate::ports::store::{Reader, Store, StoreError};
 use crate::progress::Progress;
@@ -59,6 +60,8 @@ pub struct SystemParts {
     pub ids: Box<dyn FnMut() -> Box<dyn Ids + Send>>,
     /// Who performs the outside calls of which domain.
     pub outside: BTreeMap<DomainName, Arc<dyn Outside>>,
+    /// The lock of each database's batches, where several instances share it.
+    pub guards: BTreeMap<String, Arc<dyn Guard>>,
     /// Settings of the loops.
     pub config: WorkerConfig,
     /// How many commands may wait at a door.
@@ -139,6 +142,7 @@ impl SystemParts {
                 outside: self.outside.clone(),
                 signals: Arc::clone(&signals),
                 progress: Arc::clone(&handle.progress),
+                guard: self.guards.get(&handle.database.name).cloned(),
                 config: self.config,
             })?);
         }

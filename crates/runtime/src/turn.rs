@@ -6,6 +6,7 @@
 mod failure;
 mod item;
 
+use crate::fence::Token;
 use crate::message::{Message, Work};
 use crate::ports::store::{Cursor, Intent, LogRow, Position, Store, StoreError};
 use failure::Failure;
@@ -35,6 +36,8 @@ pub struct Engine {
     ids: Box<dyn Ids + Send>,
     /// Sagas with ids below this are pruned: their messages are dead letters, never "none".
     horizon: Option<Uuid>,
+    /// What its batches are written under.
+    token: Token,
 }
 
 /// What a committed batch leaves to do.
@@ -103,7 +106,13 @@ impl Engine {
                 steps.insert(participant.step(), (at, index));
             }
         }
-        Self { name: SmolStr::new(name), domains, homes, steps, routing, ids, horizon: None }
+        let (horizon, token) = (None, Token::None);
+        Self { name: SmolStr::new(name), domains, homes, steps, routing, ids, horizon, token }
+    }
+
+    /// From now on its batches are written under this token.
+    pub fn set_token(&mut self, token: Token) {
+        self.token = token;
     }
 
     /// Sagas below `horizon` are pruned from now on.
@@ -130,17 +139,23 @@ impl Engine {
             return Ok(batch.turn);
         }
         store.begin()?;
-        match self.decide_all(store, &mut batch, items, due, set_aside) {
-            Ok(()) => {}
+        let decided = self.token.check(&self.name, store, &mut batch.state).and_then(|token| {
+            self.decide_all(store, &mut batch, items, due, set_aside)?;
+            Ok(token)
+        });
+        let token = match decided {
+            Ok(token) => token,
             Err(error) => {
                 store.roll_back();
                 return Err(error);
             }
-        }
+        };
         for cursor in cursors {
             batch.state.put(&cursor);
         }
-        self.commit(store, batch)
+        let turn = self.commit(store, batch)?;
+        self.token = token;
+        Ok(turn)
     }
 
     fn decide_all<'w>(

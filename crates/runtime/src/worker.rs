@@ -6,8 +6,10 @@ mod source;
 use crate::clock_guard::{ClockGuard, Sighting};
 use crate::door::{CommandError, Door};
 use crate::feed::Feed;
+use crate::fence::Token;
 use crate::message::{Delivery, Work};
 use crate::ports::clock::Clock;
+use crate::ports::guard::{Guard, Hold};
 use crate::ports::outside::Outside;
 use crate::ports::store::{Compare, Cursor, Query, Reader, Store, StoreError};
 use crate::progress::Progress;
@@ -72,8 +74,9 @@ pub struct Worker {
     signals: Arc<Signals>,
     progress: Arc<Progress>,
     reader: Arc<dyn Reader>,
+    guard: Option<Arc<dyn Guard>>,
     config: WorkerConfig,
-    guard: ClockGuard,
+    clocks: ClockGuard,
     /// Batches gathered but not yet committed, oldest first; more than one after a bisection.
     pending: VecDeque<Vec<Work>>,
     failures: u32,
@@ -105,6 +108,8 @@ pub struct WorkerParts {
     pub signals: Arc<Signals>,
     /// Where its progress through other logs is shown.
     pub progress: Arc<Progress>,
+    /// The lock of its batches, where several instances share the database.
+    pub guard: Option<Arc<dyn Guard>>,
     /// Settings.
     pub config: WorkerConfig,
 }
@@ -136,8 +141,9 @@ impl Worker {
             signals: parts.signals,
             progress: parts.progress,
             reader: parts.reader,
+            guard: parts.guard,
             config: parts.config,
-            guard: ClockGuard::default(),
+            clocks: ClockGuard::default(),
             pending: VecDeque::new(),
             failures: 0,
             rearm_at: Duration::ZERO,
@@ -264,6 +270,10 @@ impl Worker {
         if behind || self.door.depth() > 0 {
             return Stepped::Worked;
         }
+        // Nothing waits here: whoever else shares the database need not wait either.
+        if let Some(guard) = &self.guard {
+            guard.release();
+        }
         if elapsed >= self.save_at {
             self.save_at = elapsed + Duration::from_secs(10);
             self.save_cursors();
@@ -307,7 +317,22 @@ impl Worker {
         }
     }
 
+    /// Takes or keeps the lock of its batches; how long to wait, if somebody else has it.
+    fn hold(&mut self) -> Option<Duration> {
+        match self.guard.as_ref()?.hold() {
+            Hold::Taken => self.engine.set_token(Token::Wanted),
+            Hold::Kept => {}
+            Hold::Elsewhere(wait) => return Some(wait),
+            // Row locks alone.
+            Hold::Away => self.engine.set_token(Token::None),
+        }
+        None
+    }
+
     fn run_pending(&mut self) -> Stepped {
+        if let Some(wait) = self.hold() {
+            return Stepped::Idle(Some(wait));
+        }
         let Some(work) = self.pending.pop_front() else { return Stepped::Worked };
         let (begun, now) = self.time();
         match self.engine.turn(self.store.as_mut(), &work, now, None) {
@@ -366,6 +391,10 @@ impl Worker {
     /// few runs.
     fn put_back(&mut self, work: Vec<Work>, error: &StoreError) -> Stepped {
         self.failures += 1;
+        // Perhaps the lock ran out; whoever still holds it takes it again at once.
+        if let Some(guard) = &self.guard {
+            guard.release();
+        }
         // The commit may have happened all the same, and then the next run finds nothing left to do: its timers are in the rows.
         self.rearm_at = Duration::ZERO;
         let wait = self.config.retry.wait(self.failures.saturating_sub(1));
@@ -489,12 +518,12 @@ impl Worker {
     /// Monotonic time, and the time of day that goes with it: not the wall clock's while that is not believed.
     fn time(&mut self) -> (Duration, Timestamp) {
         let (elapsed, wall) = (self.clock.elapsed(), self.clock.now());
-        match self.guard.look(wall, elapsed) {
+        match self.clocks.look(wall, elapsed) {
             Sighting::Agree => self.signals.clocks_agree(&self.name),
             Sighting::Suspended => {}
             Sighting::Jumped(ms) => self.signals.clock_jumped(&self.name, ms),
         }
-        (elapsed, self.guard.time(wall, elapsed))
+        (elapsed, self.clocks.time(wall, elapsed))
     }
 }
 

@@ -2,5 +2,6 @@
 //! books of their own. Tests write the script by hand, the simulator by seed.
 
 pub mod clock;
+pub mod lock;
 pub mod pg;
 pub mod platform;

@@ -79,6 +79,7 @@ impl World {
             topology,
             opened,
             elsewhere: Vec::new(),
+            guards: BTreeMap::new(),
             clock,
             ids: Box::new(ids),
             outside: BTreeMap::new(),

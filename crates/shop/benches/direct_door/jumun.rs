@@ -166,6 +166,7 @@ fn open(topology: &str, folder: &Path, clock: &Arc<dyn Clock>) -> Arc<Shop> {
         topology,
         opened,
         elsewhere: Vec::new(),
+        guards: BTreeMap::new(),
         clock: Arc::clone(clock),
         ids: Box::new(move || Box::new(V7Ids::new(Arc::clone(&ids_clock), 0)) as Box<dyn Ids + Send>),
         outside,

@@ -19,6 +19,7 @@ mod first_line;
 #[cfg(test)]
 mod horizon;
 #[cfg(test)]
+mod locks;
 mod operators;
 #[cfg(test)]
 mod outages;

@@ -8,6 +8,7 @@ use kernel::ids::{CountingIds, Ids};
 use kernel::topology::Topology;
 use runtime::Feed;
 use runtime::ports::clock::Clock;
+use runtime::ports::guard::Guard;
 use runtime::ports::outside::Outside;
 use runtime::ports::store::StoreError;
 use runtime::system::Opened;
@@ -23,6 +24,7 @@ pub(super) struct Assembly<'a> {
     pub(super) registry: &'a Registry,
     pub(super) domains: &'a Domains,
     pub(super) config: WorkerConfig,
+    pub(super) guards: &'a BTreeMap<String, Arc<dyn Guard>>,
     pub(super) disks: &'a BTreeMap<String, Disk>,
     pub(super) clock: &'a Arc<VirtualClock>,
     pub(super) pg: &'a Arc<Pg>,
@@ -57,6 +59,7 @@ impl Assembly<'_> {
             topology: self.topology.clone(),
             opened: opened.collect(),
             elsewhere: Vec::new(),
+            guards: self.guards.clone(),
             clock: Arc::clone(self.clock) as Arc<dyn Clock>,
             ids: Box::new(ids),
             outside,

@@ -27,11 +27,13 @@ use kernel::topology::{Database, PaymentDelivery, Topology};
 use kernel::{Command, Currency, DomainName, Key, Money, Record, Trace};
 use order::{Born, Order};
 use runtime::message::LetterOrder;
+use runtime::ports::guard::Guard;
 use runtime::ports::store::{Cursor, Epoch, Query, StoreError};
 use runtime::system::System;
 use runtime::worker::Stepped;
 use runtime::{CommandError, Registry, Worker, WorkerConfig};
 use scripted::clock::VirtualClock;
+use scripted::lock::Locks;
 use smol_str::SmolStr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
@@ -55,11 +57,17 @@ const MOST_STEPS: usize = 20_000;
 pub(crate) struct Setting {
     pub(crate) policies: Policies,
     pub(crate) config: WorkerConfig,
+    /// Where every database's batches are locked.
+    pub(crate) locks: Option<Arc<Locks>>,
 }
 
 impl Default for Setting {
     fn default() -> Self {
-        Self { policies: Policies::new(Currency::KRW, "simulator"), config: WorkerConfig::default() }
+        Self {
+            policies: Policies::new(Currency::KRW, "simulator"),
+            config: WorkerConfig::default(),
+            locks: None,
+        }
     }
 }
 
@@ -79,6 +87,7 @@ pub(crate) struct World {
     registry: Registry,
     domains: Domains,
     config: WorkerConfig,
+    guards: BTreeMap<String, Arc<dyn Guard>>,
     workers: Vec<Worker>,
     held: BTreeSet<String>,
     ids_from: Arc<AtomicU64>,
@@ -130,11 +139,15 @@ impl World {
         let platform = Arc::default();
         let (ids_from, tape) = (Arc::default(), Arc::default());
         let config = setting.config;
+        let guard = |locks: &Arc<Locks>, name: &String| (name.clone(), locks.guard(name, "this instance"));
+        let locks = setting.locks.iter();
+        let guards = locks.flat_map(|locks| disks.keys().map(|name| guard(locks, name))).collect();
         let parts = Assembly {
             topology: &topology,
             registry: &registry,
             domains: &domains,
             config,
+            guards: &guards,
             disks: &disks,
             clock: &clock,
             pg: &pg,
@@ -158,6 +171,7 @@ impl World {
             registry,
             domains,
             config,
+            guards,
             workers,
             held,
             ids_from,
@@ -199,6 +213,7 @@ impl World {
             registry: &self.registry,
             domains: &self.domains,
             config: self.config,
+            guards: &self.guards,
             disks: &self.disks,
             clock: &self.clock,
             pg: &self.pg,
