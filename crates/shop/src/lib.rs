@@ -7,6 +7,7 @@ pub mod domains;
 pub mod facts;
 pub mod poll;
 pub mod quoter;
+pub mod reads;
 pub mod replica_facts;
 mod settle;
 mod shop;

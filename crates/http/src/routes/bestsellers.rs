@@ -9,14 +9,11 @@ use crate::render::{BestSellerBody, BestSellersBody};
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::ProductId;
-use kernel::table::Field;
-use kernel::{Record, Value};
 use product::Product;
-use ranking::{BEST_SELLERS_GROUP, BEST_SELLERS_SUM, Sale, first_day};
-use runtime::ports::store::{Compare, Filter, StoreError, Top};
 use serde::Deserialize;
 use shop::ShopError;
 use shop::facts::load;
+use shop::reads::{BestSeller, best_sellers};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use utoipa_axum::router::OpenApiRouter;
@@ -73,55 +70,19 @@ async fn list(
 ) -> Result<Json<BestSellersBody>, Problem> {
     window.check()?;
     catch_up(&state, "ranking").await?;
-    let top = Top {
-        table: Sale::TABLE,
-        group: BEST_SELLERS_GROUP,
-        sum: BEST_SELLERS_SUM,
-        filters: vec![Filter {
-            column: "day",
-            compare: Compare::AtLeast,
-            value: Value::Int(first_day(state.now(), window.days)),
-        }],
-        limit: window.limit,
-    };
-    let rows = state.shop().reader("ranking")?.top(&top).map_err(ShopError::from)?;
-    let mut sold = rows.iter().map(|row| SoldRow::read(row)).collect::<Result<Vec<_>, _>>()?;
-    // What was all taken back did not sell.
-    sold.retain(|row| row.sold > 0);
-    let ids = sold.iter().map(|row| (row.product,));
+    let now = state.now();
+    let sold = best_sellers(state.shop().reader("ranking")?, now, window.days, window.limit)
+        .map_err(ShopError::from)?;
+    let ids = sold.iter().map(|best| (best.product,));
     let products: Vec<Product> = load(state.shop().reader("product")?, ids).map_err(ShopError::from)?;
     let names: BTreeMap<ProductId, SmolStr> =
         products.into_iter().map(|product| (product.id, product.name)).collect();
-    let items = sold.into_iter().zip(1..).map(|(row, rank)| row.show(rank, &names)).collect();
+    let items = sold.into_iter().zip(1..).map(|(best, rank)| show(best, rank, &names)).collect();
     Ok(Json(BestSellersBody { items }))
 }
 
-/// One row of the ranking, in the order of [`BEST_SELLERS_GROUP`] and the sum.
-struct SoldRow {
-    product: ProductId,
-    sku: SmolStr,
-    sold: i64,
-}
-
-impl SoldRow {
-    fn read(row: &[Value]) -> Result<Self, ShopError> {
-        let unusable = |what: &dyn std::fmt::Display| {
-            StoreError::Unusable(format!("table {}: {what}", Sale::TABLE.name))
-        };
-        let [product, sku, sold] = row else { return Err(unusable(&"a ranking of another shape").into()) };
-        let read = || -> Result<Self, kernel::table::Corrupt> {
-            Ok(Self {
-                product: ProductId::from_value(product)?,
-                sku: SmolStr::from_value(sku)?,
-                sold: i64::from_value(sold)?,
-            })
-        };
-        Ok(read().map_err(|corrupt| unusable(&corrupt))?)
-    }
-
-    fn show(self, rank: u32, names: &BTreeMap<ProductId, SmolStr>) -> BestSellerBody {
-        // A product is never deleted; should its name not be known here, the SKU still says which it is.
-        let name = names.get(&self.product).unwrap_or(&self.sku).to_string();
-        BestSellerBody { rank, product_id: self.product.0, sku: self.sku.into(), name, sold: self.sold }
-    }
+fn show(best: BestSeller, rank: u32, names: &BTreeMap<ProductId, SmolStr>) -> BestSellerBody {
+    // A product is never deleted; should its name not be known here, the SKU still says which it is.
+    let name = names.get(&best.product).unwrap_or(&best.sku).to_string();
+    BestSellerBody { rank, product_id: best.product.0, sku: best.sku.into(), name, sold: best.sold }
 }

@@ -9,13 +9,12 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::ids::{LetterId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
-use kernel::table::Field;
-use kernel::{Record, Timestamp, Value, checks};
+use kernel::{Timestamp, checks};
 use runtime::CommandError;
 use runtime::message::LetterOrder;
-use runtime::ports::store::{Compare, Query};
 use serde::{Deserialize, Serialize};
-use shop::facts::{load, read};
+use shop::facts::load;
+use shop::reads::{dead_letters, letter_place};
 use smol_str::SmolStr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -70,9 +69,6 @@ struct LetterFilters {
     status: Option<LetterStatus>,
 }
 
-/// The most letters of one database that a list looks at.
-const MOST: u32 = 2_000;
-
 /// Dead letters of all databases, newest first.
 #[utoipa::path(
     get, path = "/v1/admin/dead-letters", tag = "admin",
@@ -89,34 +85,9 @@ async fn list(
     Params(filters): Params<LetterFilters>,
     paging: Paging,
 ) -> Result<Json<Page<LetterBody>>, Problem> {
-    let mut letters: Vec<DeadLetter> = Vec::new();
-    for handle in state.shop().system().databases() {
-        let mut query = Query::of(DeadLetter::TABLE, MOST).sort("first_at", true);
-        if let Some(status) = filters.status {
-            query = query.filter("status", Compare::Is, status.to_value());
-        }
-        if let Some(before) = paging.before {
-            query = query.filter("first_at", Compare::AtMost, Value::Int(time_of(before)));
-        }
-        for row in handle.reader.query(&query)? {
-            letters.push(read(&row)?);
-        }
-    }
-    letters.retain(|letter| paging.before.is_none_or(|before| place(letter) < before));
-    letters.sort_by_key(|letter| std::cmp::Reverse(place(letter)));
-    letters.truncate(paging.rows() as usize);
-    Ok(Json(Page::of(letters, &paging, place, |letter| LetterBody::from(letter))))
-}
-
-/// Letters have ids that may say nothing about time: they sort by when they were raised, then by id.
-fn place(letter: &DeadLetter) -> Uuid {
-    let at = u128::try_from(letter.first_at.0).unwrap_or(0) & u128::from(u64::MAX);
-    let id = letter.id.0.as_u128();
-    Uuid::from_u128(at << 64 | ((id >> 64 ^ id) & u128::from(u64::MAX)))
-}
-
-fn time_of(place: Uuid) -> i64 {
-    i64::try_from(place.as_u128() >> 64).unwrap_or(i64::MAX)
+    let databases = state.shop().system().databases().iter().map(|handle| handle.reader.as_ref());
+    let letters = dead_letters(databases, filters.status, paging.before, paging.rows())?;
+    Ok(Json(Page::of(letters, &paging, letter_place, |letter| LetterBody::from(letter))))
 }
 
 /// Tries a dead letter again, with the same message id and through the inbox.
@@ -188,29 +159,4 @@ async fn handle(
         || Problem::new(StatusCode::CONFLICT, "DEAD_LETTER_NOT_OPEN", "this dead letter is not open");
     let letter = receiver.await.map_err(|_| lost())??.ok_or_else(not_open)?;
     Ok(Json(LetterBody::from(&letter)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_cursor_keeps_the_time_a_letter_was_raised_at() {
-        let letter = DeadLetter {
-            id: LetterId(Uuid::from_u128(u128::MAX)),
-            domain: kernel::DomainName::of("order"),
-            order_id: None,
-            step: None,
-            kind: LetterKind::Poison,
-            error: SmolStr::default(),
-            attempts: 1,
-            first_at: Timestamp(1_700_000_000_123),
-            last_at: Timestamp(1_700_000_000_123),
-            status: LetterStatus::Open,
-            message: None,
-            note: None,
-            handled_by: None,
-        };
-        assert_eq!(time_of(place(&letter)), 1_700_000_000_123);
-    }
 }
