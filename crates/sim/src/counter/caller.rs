@@ -38,3 +38,12 @@ pub(super) fn signed_in(sight: &Sight<'_>, from: Caller) -> Result<Someone, No> 
         false => Err(No::refused(401, "USER_SUSPENDED")),
     }
 }
+
+/// Only an administrator may ask this.
+pub(super) fn admin(sight: &Sight<'_>, from: Caller) -> Result<Someone, No> {
+    let someone = signed_in(sight, from)?;
+    match someone.is_admin {
+        true => Ok(someone),
+        false => Err(No::refused(403, "FORBIDDEN")),
+    }
+}

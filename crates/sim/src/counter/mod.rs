@@ -7,21 +7,28 @@
 //! Reading order: this file → `wait` (what a request can wait for) → `caller` (who may ask) → a file per area → `render` and
 //! `refusals` (what clients get to see).
 
+mod admin;
 mod caller;
+mod catalogue;
+mod coupons;
+mod follow;
+mod lists;
 mod orders;
+mod points;
 mod refusals;
 mod render;
+mod users;
 mod wait;
 
 pub use caller::ADMIN;
 
-use crate::clients::{Ask, Heard, Millis, Request, Show};
-use kernel::{DomainName, Key, Record, Trace};
+use crate::clients::{Ask, Caller, Heard, Millis, Request, Show};
+use kernel::{Currency, DomainName, Key, Record, Trace};
 use refusals::No;
 use runtime::System;
-use runtime::ports::store::Reader;
+use runtime::ports::store::{Query, Reader};
 use shop::Shop;
-use shop::facts::load;
+use shop::facts::{load, read};
 use std::sync::Arc;
 use wait::{Turn, Wait};
 
@@ -36,6 +43,9 @@ pub trait Units {
     /// All databases' systems, for what an administrator looks through (dead letters).
     fn systems(&self) -> Vec<Arc<System>>;
 }
+
+/// The currency of every amount: what the shops that are asked must be set to.
+pub const CURRENCY: Currency = Currency::KRW;
 
 /// A request that is being answered.
 pub struct Pending {
@@ -124,17 +134,50 @@ impl Sight<'_> {
     fn get<R: Record>(&self, domain: &'static str, key: impl Into<Key>) -> Result<Option<R>, No> {
         Ok(load::<R>(self.reader(domain)?.as_ref(), [key])?.into_iter().next())
     }
+
+    /// The records that a query of `domain`'s database asks for.
+    fn list<R: Record>(&self, domain: &'static str, query: &Query) -> Result<Vec<R>, No> {
+        Ok(self.reader(domain)?.query(query)?.iter().map(read).collect::<Result<_, _>>()?)
+    }
 }
 
 /// Who may not ask is turned away before anything else is looked at, as at the HTTP door.
 fn begin(request: &Request, sight: &Sight<'_>) -> Result<Turn, No> {
     let (ask, from) = (&request.ask, request.from);
     match ask {
+        Ask::SignUp { email } => users::sign_up(sight, email),
+        Ask::SetSuspended { user, suspended } => users::set_suspended(sight, from, *user, *suspended),
+        Ask::AdjustPoints { user, adjust, reason } => points::adjust(sight, from, *user, *adjust, reason),
+        Ask::CreateProduct { sku, price, stock } => catalogue::create(sight, from, sku, *price, *stock),
+        Ask::SetPrice { product, price } => catalogue::set_price(sight, from, *product, *price),
+        Ask::AdjustStock { product, adjust } => catalogue::adjust(sight, from, *product, *adjust),
+        Ask::CreateCampaign(terms) => coupons::create(sight, from, terms),
+        Ask::PatchCampaign { campaign, quantity, stopped } => {
+            coupons::patch(sight, from, *campaign, *quantity, *stopped)
+        }
+        Ask::TakeCoupon { campaign } => coupons::take(sight, from, *campaign),
         Ask::Place { lines, payment, .. } => orders::place(sight, from, ask, lines, payment.as_ref()),
         Ask::Pay { order, payment, .. } => orders::pay(sight, from, ask, *order, payment),
         Ask::Cancel { order } => orders::cancel(sight, from, *order),
-        Ask::Show(Show::Order(order)) => orders::show(sight, from, *order),
-        // The other areas follow.
-        _ => Err(No::Unavailable),
+        Ask::TopUp { amount, card, .. } => points::top_up(sight, from, ask, *amount, *card),
+        Ask::Fulfil { order } => admin::fulfil(sight, from, *order),
+        Ask::Redrive { letter } => admin::redrive(sight, from, *letter),
+        Ask::Show(what) => show(*what, from, sight),
+    }
+}
+
+fn show(what: Show, from: Caller, sight: &Sight<'_>) -> Result<Turn, No> {
+    match what {
+        Show::Order(order) => orders::show(sight, from, order),
+        Show::Orders(page) => orders::list(sight, from, page),
+        Show::AllOrders(page) => admin::orders(sight, from, page),
+        Show::Product(product) => catalogue::show(sight, product),
+        Show::Balance => points::balance(sight, from),
+        Show::History(page) => points::history(sight, from, page),
+        Show::TopUp(charge) => points::show_top_up(sight, from, charge),
+        Show::Campaigns(page) => coupons::campaigns(sight, page),
+        Show::Coupons(page) => coupons::coupons(sight, from, page),
+        Show::BestSellers => catalogue::best(sight),
+        Show::OpenLetters(page) => admin::open_letters(sight, from, page),
     }
 }

@@ -1,17 +1,20 @@
 //! Orders: placed, paid, cancelled, looked at.
 
 use super::caller::{Someone, signed_in};
+use super::follow::followed;
+use super::lists::{ROWS, newest_first, page};
 use super::refusals::No;
 use super::wait::{Slot, Turn, Wait, ask, reply};
 use super::{Sight, render};
-use crate::clients::{self, Amount, Answer, Ask, Caller, Id, Millis};
-use kernel::Money;
+use crate::clients::{self, Amount, Answer, Ask, Caller, Id, Listed, Millis, Page};
 use kernel::ids::{OrderId, ProductId, UserCouponId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::plan::CardToken;
-use kernel::topology;
+use kernel::{Money, Record, Value, topology};
 use order::quote::{MOST_PIECES, Payment, Points};
 use order::{Born, CancelOrder, KeyHash, Order};
+use read_model::OrderView;
+use runtime::ports::store::{Compare, Query};
 use runtime::watch::Watching;
 use runtime::{CommandError, Watch};
 use sha2::{Digest, Sha256};
@@ -101,6 +104,23 @@ pub(super) fn show(sight: &Sight<'_>, from: Caller, order: Id) -> Result<Turn, N
     }
 }
 
+/// The caller's orders.
+pub(super) fn list(sight: &Sight<'_>, from: Caller, of: Page) -> Result<Turn, No> {
+    let user = signed_in(sight, from)?.id;
+    followed(sight, "order", "read-model", move |sight| {
+        Ok(Turn::Told(Answer::Orders(orders_of(sight, user, of)?)))
+    })
+}
+
+/// A page of `user`'s orders.
+fn orders_of(sight: &Sight<'_>, user: UserId, of: Page) -> Result<Listed<clients::Order>, No> {
+    let query = Query::of(OrderView::TABLE, ROWS).filter("user_id", Compare::Is, Value::Id(user.0));
+    // Where the topology saves an order provisionally, its customer's list shows it from then on.
+    let query = query.filter("unlisted", Compare::Is, Value::Null);
+    let views = sight.list("read-model", &newest_first(query, "order_id", of))?;
+    page(views, |view: &OrderView| view.order_id.0, render::view)
+}
+
 /// What the participants have said of an order is being judged.
 struct Inquiry {
     order: OrderId,
@@ -114,12 +134,12 @@ impl Wait for Inquiry {
         if self.slot.take().is_none() && sight.now < self.until {
             return Ok(None);
         }
-        told(&found(sight, self.order)?).map(Some)
+        shown(sight, self.order).map(Some)
     }
 }
 
 /// The order as it is now; where the topology answers with settled orders, once it is settled or the patience is over.
-pub(super) fn answer_with(sight: &Sight<'_>, id: OrderId) -> Result<Turn, No> {
+fn answer_with(sight: &Sight<'_>, id: OrderId) -> Result<Turn, No> {
     let order = found(sight, id)?;
     // Made and not to be paid yet: that is all that was asked for.
     let is_awaited = order.status != SagaStatus::Created && !order.status.is_settled();
@@ -169,6 +189,11 @@ impl Wait for Settling {
     }
 }
 
+/// The order as it is now.
+pub(super) fn shown(sight: &Sight<'_>, id: OrderId) -> Result<Turn, No> {
+    told(&found(sight, id)?)
+}
+
 fn found(sight: &Sight<'_>, id: OrderId) -> Result<Order, No> {
     sight.get("order", (id,))?.ok_or_else(No::not_found)
 }
@@ -177,7 +202,7 @@ fn told(order: &Order) -> Result<Turn, No> {
     Ok(Turn::Told(Answer::Order(Box::new(render::order(order)?))))
 }
 
-fn order_id(id: Id) -> OrderId {
+pub(super) fn order_id(id: Id) -> OrderId {
     OrderId(Uuid::from_u128(id))
 }
 
