@@ -20,6 +20,7 @@ mod first_line;
 mod horizon;
 #[cfg(test)]
 mod locks;
+#[cfg(test)]
 mod operators;
 #[cfg(test)]
 mod outages;
