@@ -35,6 +35,7 @@ pub(super) fn begin(now: Millis, desk: &mut Desk) {
         }
         6 if !desk.known.customers[customer].suspended => {
             desk.known.customers[customer].suspended = true;
+            desk.known.once_suspended.insert(desk.known.customers[customer].id);
             desk.begin(now, Suspending { customer, stage: 0 });
         }
         7 if !desk.known.campaigns[campaign].patching => {

@@ -5,6 +5,7 @@ use super::mix::{Mix, PerMille};
 use super::requests::{Amount, Ask, Caller, Id, Key, Millis};
 use rand::Rng;
 use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeSet;
 
 /// One errand's own part: it decides what follows from what is heard. Sending, waiting and asking again is the population's.
 pub(super) trait Script {
@@ -63,6 +64,8 @@ pub(super) struct Desk {
     pub(super) known: Known,
     /// Nothing new is begun any more.
     pub(super) calm: bool,
+    /// All orders of the mix have begun.
+    pub(super) all_begun: bool,
     /// Errands to be begun, and when.
     pub(super) begun: Vec<(Millis, Box<dyn Script>)>,
     numbers: u64,
@@ -74,6 +77,8 @@ pub(super) struct Known {
     pub(super) customers: Vec<Customer>,
     pub(super) products: Vec<Product>,
     pub(super) campaigns: Vec<Campaign>,
+    /// Customers who were suspended at some time.
+    pub(super) once_suspended: BTreeSet<Id>,
     /// Some orders that were confirmed and that nobody means to cancel: they can be shipped.
     pub(super) shippable: Vec<Id>,
 }
@@ -107,7 +112,15 @@ pub(super) struct Campaign {
 
 impl Desk {
     pub(super) fn new(rng: ChaCha8Rng, mix: Mix) -> Self {
-        Self { rng, mix, known: Known::default(), calm: false, begun: Vec::new(), numbers: 0 }
+        Self {
+            rng,
+            mix,
+            known: Known::default(),
+            calm: false,
+            all_begun: false,
+            begun: Vec::new(),
+            numbers: 0,
+        }
     }
 
     /// Sets an errand going at `at`.

@@ -19,7 +19,8 @@ pub(super) struct Pace {
 
 impl Script for Pace {
     fn go_on(&mut self, now: Millis, _: News<'_>, desk: &mut Desk) -> Then {
-        if desk.calm || self.orders >= desk.mix.orders {
+        desk.all_begun = self.orders >= desk.mix.orders;
+        if desk.calm || desk.all_begun {
             return Then::Over;
         }
         for _ in 0..desk.rng.random_range(1..=desk.mix.burst.max(1)) {

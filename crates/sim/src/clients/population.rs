@@ -132,6 +132,12 @@ impl Population {
         self.take_in();
     }
 
+    /// Every order of the mix has begun: a good time for the calm, or a little later.
+    #[must_use]
+    pub fn has_begun_all(&self) -> bool {
+        self.desk.all_begun
+    }
+
     /// Nobody has anything left to do or to hear.
     #[must_use]
     pub fn is_done(&self) -> bool {

@@ -256,15 +256,17 @@ impl Purchase {
     }
 
     fn confirmed(&mut self, now: Millis, order: Id, desk: &mut Desk) -> Then {
-        if self.basket.cancel != Cancel::Never && !desk.calm {
-            self.stage = Stage::Regret;
-            let wait = if self.basket.cancel == Cancel::Racing { 0 } else { THINK };
-            return Then::Rest(desk.around(now, wait));
-        }
-        if desk.known.shippable.len() < SHIPPABLE_MOST {
+        let regrets = self.basket.cancel != Cancel::Never && !desk.calm;
+        // What is regretted may be shipped before the cancel comes.
+        if desk.known.shippable.len() < SHIPPABLE_MOST && (!regrets || desk.chance(500)) {
             desk.known.shippable.push(order);
         }
-        Then::Over
+        if !regrets {
+            return Then::Over;
+        }
+        self.stage = Stage::Regret;
+        let wait = if self.basket.cancel == Cancel::Racing { 0 } else { THINK };
+        Then::Rest(desk.around(now, wait))
     }
 
     fn refused(&mut self, code: &str, desk: &Desk) -> Then {

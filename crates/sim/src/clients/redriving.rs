@@ -1,4 +1,4 @@
-//! The administrator redrives what is stuck, once it is calm.
+//! The administrator tidies up, once it is calm: redrives what is stuck, and lets everyone in again.
 
 use super::answers::Answer;
 use super::errand::{Asking, Desk, News, Script, Then};
@@ -11,7 +11,8 @@ const ROUNDS: u32 = 20;
 /// After how many rounds without a letter it is over: what was about to get stuck has had its time.
 const QUIET_ROUNDS: u32 = 3;
 
-/// Lists the open letters and redrives each, round after round.
+/// Lists the open letters and redrives each, round after round. In each, whoever was suspended once is made active again: a
+/// suspension whose answer was lost may have come late, after it was taken back.
 #[derive(Default)]
 pub(super) struct Redriving {
     rounds: u32,
@@ -21,6 +22,7 @@ pub(super) struct Redriving {
     letters: Vec<Id>,
     next: Option<Page>,
     redrives: bool,
+    suspended: Vec<Id>,
 }
 
 impl Redriving {
@@ -38,6 +40,10 @@ impl Redriving {
         if let Some(page) = self.next.take() {
             return Self::list(page);
         }
+        if let Some(user) = self.suspended.pop() {
+            let ask = Ask::SetSuspended { user, suspended: false };
+            return Then::Ask(Asking::until_answered(Caller::Admin, ask));
+        }
         self.rounds += 1;
         self.quiet = if std::mem::take(&mut self.found) { 0 } else { self.quiet + 1 };
         if self.quiet >= QUIET_ROUNDS || self.rounds >= ROUNDS {
@@ -48,7 +54,7 @@ impl Redriving {
 }
 
 impl Script for Redriving {
-    fn go_on(&mut self, now: Millis, news: News<'_>, _: &mut Desk) -> Then {
+    fn go_on(&mut self, now: Millis, news: News<'_>, desk: &mut Desk) -> Then {
         match news {
             News::Told(Answer::Letters(listed)) if !self.redrives => {
                 self.found |= !listed.items.is_empty();
@@ -57,7 +63,10 @@ impl Script for Redriving {
                 self.proceed(now)
             }
             News::Told(_) => self.proceed(now),
-            News::Time | News::Lost => Self::list(Page::FIRST),
+            News::Time | News::Lost => {
+                self.suspended = desk.known.once_suspended.iter().copied().collect();
+                Self::list(Page::FIRST)
+            }
         }
     }
 }

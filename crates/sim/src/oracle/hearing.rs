@@ -30,10 +30,9 @@ impl Oracle {
             Answer::Coupon(coupon) => self.told_coupon(&asked, coupon),
             Answer::User(user) => match &asked.request.ask {
                 Ask::SignUp { .. } => self.people.joined(user, self.moment),
-                Ask::SetSuspended { user: whom, suspended } => {
+                Ask::SetSuspended { user: whom, .. } => {
                     self.is_about(*whom, user.id, "user");
-                    let during = (asked.moment, self.moment);
-                    self.people.suspension_told(user, *suspended, id, during, &mut self.docket);
+                    self.people.suspension_told(user, id, self.moment, &mut self.docket);
                 }
                 _ => self.misfit(&asked, "a user"),
             },
@@ -164,8 +163,9 @@ impl Oracle {
             }
             Ask::SetPrice { product: which, .. } => {
                 self.is_about(*which, product.id, "product");
-                self.catalogue.shown(product, asked.moment, &mut self.docket);
                 self.catalogue.price_told(*which, id, self.moment);
+                // What was asked for is what is shown, unless another change came between.
+                self.catalogue.shown(product, self.moment + 1, &mut self.docket);
             }
             Ask::AdjustStock { product: which, .. } => {
                 self.is_about(*which, product.id, "product");
@@ -221,8 +221,8 @@ impl Oracle {
             }
             Ask::PatchCampaign { campaign: which, .. } => {
                 self.is_about(*which, campaign.id, "campaign");
-                self.campaigns.shown(campaign, asked.moment, &mut self.docket);
                 self.campaigns.patch_told(*which, id, self.moment);
+                self.campaigns.shown(campaign, self.moment + 1, &mut self.docket);
             }
             _ => self.misfit(asked, "a campaign"),
         }

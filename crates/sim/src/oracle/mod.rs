@@ -25,6 +25,9 @@ mod register;
 mod rules;
 mod verdict;
 
+#[cfg(test)]
+mod tests;
+
 pub use breach::{Breach, Promise};
 
 use crate::clients::{Ask, Caller, Delivery, Id, Millis, PgCharge, Request, RequestId};

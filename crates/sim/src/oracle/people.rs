@@ -63,22 +63,22 @@ impl People {
         }
     }
 
-    /// A change of status was answered.
+    /// A change of status was answered at `told`: it is what was wanted, unless another change came between.
     pub(super) fn suspension_told(
         &mut self,
         shown: &User,
-        wanted: bool,
         request: RequestId,
-        (asked, told): (Moment, Moment),
+        told: Moment,
         docket: &mut Docket,
     ) {
         if let Some(person) = self.persons.get_mut(&shown.id) {
             person.suspended.told(request, told);
         }
-        let fits = shown.suspended == wanted || self.may_have_been(shown.id, shown.suspended, asked);
+        let fits = self.may_have_been(shown.id, shown.suspended, told + 1);
         docket.check(fits, Promise::AnswersMakeSense, || {
-            let saw = format!("suspended: {}", shown.suspended);
-            (named("user", shown.id), format!("suspended: {wanted}"), saw)
+            let expected = if shown.suspended { "active" } else { "suspended" };
+            let saw = if shown.suspended { "suspended" } else { "active" };
+            (named("user", shown.id), format!("{expected}, as was asked for"), saw.to_owned())
         });
     }
 
