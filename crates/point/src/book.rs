@@ -1,7 +1,7 @@
 //! Writing a balance and the history row that explains it: always both.
 
 use crate::tables::{PointEntry, PointKind, Points};
-use kernel::ids::{ChargeId, OrderId, UserId};
+use kernel::ids::{ChargeId, OrderId, UserId, in_order};
 use kernel::{Cx, DecideError, Money, WorkingSet};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -35,7 +35,8 @@ impl Moved {
 /// The user's points; nothing for a user without a row.
 pub(crate) fn points_of(user: UserId, state: &WorkingSet, cx: &Cx<'_>) -> Result<Points, DecideError> {
     let found = state.get((user,))?;
-    Ok(found.unwrap_or(Points { user_id: user, balance: Money::ZERO, updated_at: cx.now }))
+    let nothing = Points { user_id: user, balance: Money::ZERO, updated_at: cx.now, last_entry: None };
+    Ok(found.unwrap_or(nothing))
 }
 
 /// Adds `amount` (negative: takes) to `before`. The caller has made sure that the balance stays at or above zero.
@@ -50,7 +51,8 @@ pub(crate) fn enter(
     if balance.is_negative() {
         return Err(DecideError::Impossible("points below zero".to_owned()));
     }
-    let after = Points { user_id: before.user_id, balance, updated_at: cx.now };
+    let (user_id, id, at) = (before.user_id, in_order(cx.ids.next(), before.last_entry), cx.now);
+    let after = Points { user_id, balance, updated_at: at, last_entry: Some(id) };
     let (kind, order_id, charge_id, reason, by_user) = match cause {
         Cause::Use(order) => (PointKind::Use, Some(order), None, None, None),
         Cause::Refund(order) => (PointKind::Refund, Some(order), None, None, None),
@@ -61,7 +63,6 @@ pub(crate) fn enter(
             (kind, None, None, Some(reason), Some(by))
         }
     };
-    let (user_id, id, at) = (after.user_id, cx.ids.next(), cx.now);
     let entry = PointEntry { user_id, id, kind, amount, balance, order_id, charge_id, reason, by_user, at };
     state.put(&after);
     state.put(&entry);

@@ -14,6 +14,8 @@ record! {
         pub balance: Money,
         /// When it last changed.
         pub updated_at: Timestamp,
+        /// The last entry of its history: the next one sorts after it.
+        pub last_entry: Option<Uuid>,
     }
 }
 
@@ -36,7 +38,7 @@ text_enum! {
 }
 
 record! {
-    /// One change of one balance. Ids grow with time: descending is newest first.
+    /// One change of one balance. Ids are in the order of the changes: descending is newest first.
     pub struct PointEntry in "point_history" key 2 {
         /// Whose balance.
         pub user_id: UserId,

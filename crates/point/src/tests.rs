@@ -88,6 +88,19 @@ fn an_adjustment_records_who_and_why() {
 }
 
 #[test]
+fn the_history_is_in_the_order_of_the_balance_whatever_the_clocks_say() {
+    let mut ahead = Testbed::new(Point, Timestamp(5_000));
+    adjust(&mut ahead, 1, 300).unwrap();
+    // Another instance over the same rows, whose clock is behind.
+    let mut behind = bench(0);
+    ahead.all::<Points>().iter().for_each(|points| behind.put(points));
+    ahead.all::<PointEntry>().iter().for_each(|entry| behind.put(entry));
+    adjust(&mut behind, 1, 200).unwrap();
+    adjust(&mut behind, 1, -400).unwrap();
+    assert_eq!(history(&behind), [("GRANT", 300, 300), ("GRANT", 200, 500), ("TAKE", -400, 100)]);
+}
+
+#[test]
 fn an_adjustment_without_a_reason_is_invalid() {
     let mut bench = bench(0);
     let command = AdjustPoints { user: user(1), adjust: won(1), reason: " ".to_owned(), by: user(9) };

@@ -367,7 +367,7 @@ impl World {
 
     pub(crate) fn balance(&mut self, user: u64, balance: i64) {
         let (user_id, balance) = (UserId(id(user)), minor(balance));
-        self.put(&point::NAME, &Points { user_id, balance, updated_at: NOW });
+        self.put(&point::NAME, &Points { user_id, balance, updated_at: NOW, last_entry: None });
     }
 
     fn top_ups(&mut self) {
