@@ -25,6 +25,8 @@ const CHUNK: u32 = 1_000;
 const MOST_OPEN: u32 = 100_000;
 /// The meta row that holds the horizon.
 pub const HORIZON: &str = "horizon";
+/// No saga is below any horizon before this time has passed since its birth.
+const NEVER_BEFORE: Duration = Duration::from_secs(3_600);
 
 /// What a database is told to prune.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +48,29 @@ pub fn first_id_of(at: Timestamp) -> Uuid {
 /// # Errors
 /// If it cannot be read.
 pub fn stored_horizon(reader: &dyn Reader) -> Result<Option<Uuid>, StoreError> {
-    let rows = reader.load(Meta::TABLE, &[(SmolStr::new_static(HORIZON),).into()])?;
+    let rows = reader.load(Meta::TABLE, &[horizon_key()])?;
     let Some(row) = rows.first() else { return Ok(None) };
     let meta = Meta::from_row(row).map_err(|error| StoreError::Unusable(format!("meta: {error}")))?;
-    Uuid::parse_str(&meta.value)
-        .map(Some)
-        .map_err(|error| StoreError::Unusable(format!("meta: horizon: {error}")))
+    read_horizon(&meta).map(Some)
+}
+
+/// The key of the meta row that holds the horizon.
+pub(crate) fn horizon_key() -> Key {
+    (SmolStr::new_static(HORIZON),).into()
+}
+
+/// The horizon that a meta row holds.
+///
+/// # Errors
+/// If it does not read.
+pub(crate) fn read_horizon(meta: &Meta) -> Result<Uuid, StoreError> {
+    Uuid::parse_str(&meta.value).map_err(|error| StoreError::Unusable(format!("meta: horizon: {error}")))
+}
+
+/// Whether `saga` is old enough to be below a horizon that another instance of this unit has moved: then the stored one is to be
+/// looked at by whoever decides about it.
+pub(crate) fn may_be_pruned(saga: Uuid, now: Timestamp) -> bool {
+    saga < first_id_of(now.before(NEVER_BEFORE))
 }
 
 /// The horizon of all sagas that these domains own, `None` if it cannot move now.
@@ -68,7 +87,7 @@ pub fn horizon(
     for (database, reader) in books {
         for domain in registry.of(database) {
             for book in domain.sagas() {
-                lower(first_id_of(now.before(book.window)));
+                lower(first_id_of(now.before(book.window.max(NEVER_BEFORE))));
                 let open = Query::of(book.table, MOST_OPEN).filter(book.open, Compare::Present, Value::Null);
                 let rows = reader.query(&open.sort(book.open, false))?;
                 if rows.len() >= MOST_OPEN as usize {
@@ -151,7 +170,15 @@ impl System {
     }
 }
 
-/// Prunes one chunk of inbox rows below `horizon`; `true` if there may be more.
+/// What was pruned by one call.
+pub(crate) struct Pruned {
+    /// Whether there may be more.
+    pub(crate) more: bool,
+    /// The horizon that is stored now: another instance may have been further.
+    pub(crate) horizon: Uuid,
+}
+
+/// Prunes one chunk of inbox rows below `horizon`.
 ///
 /// # Errors
 /// What the store says; nothing is pruned then.
@@ -160,32 +187,51 @@ pub(crate) fn prune_chunk(
     reader: &dyn Reader,
     domains: &[Arc<dyn Domain>],
     horizon: Uuid,
-) -> Result<bool, StoreError> {
+) -> Result<Pruned, StoreError> {
     let old = Query::of(Inbox::TABLE, CHUNK).filter("saga", Compare::Below, Value::Id(horizon));
-    let rows = reader.query(&old)?;
+    let keys: Vec<Key> = reader.query(&old)?.iter().map(|row| Key::of_row(Inbox::TABLE, row)).collect();
+    store.begin()?;
     let mut writes = Vec::new();
+    let stored = fold_below(store, domains, &keys, &mut writes)
+        .and_then(|()| move_horizon(store, horizon, &mut writes))
+        .inspect_err(|_| store.roll_back())?;
+    writes.sort_unstable_by(|a, b| (a.table.name, &a.key).cmp(&(b.table.name, &b.key)));
+    store.commit(&writes, &[])?;
+    Ok(Pruned { more: keys.len() >= CHUNK as usize, horizon: stored })
+}
+
+/// Folds the receipts of these inbox rows into the openings, and deletes them. What is folded is what is locked: another
+/// instance may have pruned some of them since they were found.
+fn fold_below(
+    store: &mut dyn Store,
+    domains: &[Arc<dyn Domain>],
+    keys: &[Key],
+    writes: &mut Vec<Write>,
+) -> Result<(), StoreError> {
     let mut folded: BTreeMap<(Step, SmolStr), i64> = BTreeMap::new();
-    for row in &rows {
-        let inbox = Inbox::from_row(row).map_err(|error| StoreError::Unusable(format!("inbox: {error}")))?;
+    for row in store.load(Inbox::TABLE, keys, Intent::Change)? {
+        let inbox = Inbox::from_row(&row).map_err(|error| StoreError::Unusable(format!("inbox: {error}")))?;
         if inbox.state == InboxState::Done {
             fold(domains, &inbox, &mut folded)?;
         }
-        writes.push(Write { table: Inbox::TABLE, key: Key::of_row(Inbox::TABLE, row), row: None });
+        writes.push(Write { table: Inbox::TABLE, key: Key::of_row(Inbox::TABLE, &row), row: None });
     }
-    store.begin()?;
-    match add_openings(store, folded, &mut writes) {
-        Ok(()) => {}
-        Err(error) => {
-            store.roll_back();
-            return Err(error);
+    add_openings(store, folded, writes)
+}
+
+/// Moves the stored horizon on, never back; what it is then.
+fn move_horizon(store: &mut dyn Store, horizon: Uuid, writes: &mut Vec<Write>) -> Result<Uuid, StoreError> {
+    let key = horizon_key();
+    if let Some(row) = store.load(Meta::TABLE, std::slice::from_ref(&key), Intent::Change)?.first() {
+        let meta = Meta::from_row(row).map_err(|error| StoreError::Unusable(format!("meta: {error}")))?;
+        let stored = read_horizon(&meta)?;
+        if stored >= horizon {
+            return Ok(stored);
         }
     }
-    let stored =
-        Meta { name: SmolStr::new_static(HORIZON), value: SmolStr::new(horizon.to_string()) }.to_row();
-    writes.push(Write { table: Meta::TABLE, key: Key::of_row(Meta::TABLE, &stored), row: Some(stored) });
-    writes.sort_unstable_by(|a, b| (a.table.name, &a.key).cmp(&(b.table.name, &b.key)));
-    store.commit(&writes, &[])?;
-    Ok(rows.len() >= CHUNK as usize)
+    let meta = Meta { name: SmolStr::new_static(HORIZON), value: SmolStr::new(horizon.to_string()) };
+    writes.push(Write { table: Meta::TABLE, key, row: Some(meta.to_row()) });
+    Ok(horizon)
 }
 
 /// A receipt's movements, added up by account.

@@ -34,7 +34,8 @@ pub struct Engine {
     steps: FxHashMap<Step, (usize, usize)>,
     routing: Arc<Routing>,
     ids: Box<dyn Ids + Send>,
-    /// Sagas with ids below this are pruned: their messages are dead letters, never "none".
+    /// Sagas with ids below this are pruned: their messages are dead letters, never "none". The stored one may be further, if
+    /// another instance prunes: it is looked at where that could matter.
     horizon: Option<Uuid>,
     /// What its batches are written under.
     token: Token,
@@ -223,7 +224,7 @@ impl Engine {
         let mut named = Keys::default();
         let mut readable = Vec::with_capacity(items.len());
         for item in items {
-            match self.keys(&item, &mut named) {
+            match self.keys(batch.now, &item, &mut named) {
                 Ok(()) => readable.push(item),
                 Err(error) => batch.failures.push(Failure::of(&item, &error.to_string())),
             }
@@ -253,7 +254,7 @@ impl Engine {
     fn decide_one<'w>(&mut self, batch: &mut Batch<'w>, item: &Item<'w>) {
         let checkpoint = batch.state.checkpoint();
         let Self { domains, homes, steps, routing, ids, horizon, .. } = self;
-        let parts = item::Parts { domains, homes, steps, horizon: *horizon };
+        let parts = item::Parts { domains, homes, steps, horizon: *horizon, now: batch.now };
         let mut cx = Cx::new(batch.now, item.trace, ids.as_mut());
         let outcome = item::decide_caught(&parts, item, &mut batch.state, &mut cx);
         match outcome {
@@ -276,12 +277,13 @@ impl Engine {
         }
     }
 
-    fn keys(&self, item: &Item<'_>, keys: &mut Keys) -> Result<(), kernel::DecideError> {
+    fn keys(&self, now: Timestamp, item: &Item<'_>, keys: &mut Keys) -> Result<(), kernel::DecideError> {
         let parts = item::Parts {
             domains: &self.domains,
             homes: &self.homes,
             steps: &self.steps,
             horizon: self.horizon,
+            now,
         };
         item::keys(&parts, item, keys)
     }

@@ -241,9 +241,10 @@ impl Worker {
             self.engine.domains(),
             pruning.horizon,
         )
-        .and_then(|more| {
+        .and_then(|pruned| {
+            self.engine.set_horizon(pruned.horizon);
             self.store.prune_log(pruning.log_through)?;
-            Ok(more || self.reader.log_state()?.first <= pruning.log_through)
+            Ok(pruned.more || self.reader.log_state()?.first <= pruning.log_through)
         });
         match more {
             Ok(true) => {}

@@ -1,6 +1,8 @@
 //! One thing to decide within a batch, and who decides it.
 
 use crate::message::{LetterOrder, Message, SetAside};
+use crate::ports::store::Meta;
+use crate::prune;
 use kernel::ids::{LetterId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::participation::{self, Inbox, InboxState};
@@ -60,6 +62,7 @@ pub(super) struct Parts<'a> {
     pub(super) homes: &'a FxHashMap<DomainName, usize>,
     pub(super) steps: &'a FxHashMap<Step, (usize, usize)>,
     pub(super) horizon: Option<Uuid>,
+    pub(super) now: Timestamp,
 }
 
 impl<'a> Parts<'a> {
@@ -79,8 +82,22 @@ impl<'a> Parts<'a> {
         Ok((domain, participant))
     }
 
-    fn check_horizon(&self, plan: &Plan) -> Result<(), DecideError> {
-        match self.horizon {
+    /// Names the stored horizon, if it may be further than the saga: then nobody moves it until this batch is committed.
+    fn horizon_keys(&self, plan: &Plan, keys: &mut Keys) {
+        if prune::may_be_pruned(plan.saga.0, self.now) {
+            keys.want::<Meta>(prune::horizon_key());
+        }
+    }
+
+    fn check_horizon(&self, plan: &Plan, state: &WorkingSet) -> Result<(), DecideError> {
+        let mut horizon = self.horizon;
+        if prune::may_be_pruned(plan.saga.0, self.now)
+            && let Some(meta) = state.get::<Meta>(prune::horizon_key())?
+        {
+            let stored = prune::read_horizon(&meta);
+            horizon = horizon.max(Some(stored.map_err(|error| DecideError::Impossible(error.to_string()))?));
+        }
+        match horizon {
             Some(horizon) if plan.saga.0 < horizon => Err(DecideError::Impossible(BELOW_HORIZON.to_owned())),
             _ => Ok(()),
         }
@@ -101,6 +118,7 @@ pub(super) fn keys(parts: &Parts<'_>, item: &Item<'_>, keys: &mut Keys) -> Resul
         What::Message { role: Role::Act(steps), message } => {
             let heard = message.heard();
             let plan = heard.need_plan()?;
+            parts.horizon_keys(plan, keys);
             for step in steps {
                 participation::keys(parts.participant(step)?.1, &heard, plan, keys);
             }
@@ -108,7 +126,9 @@ pub(super) fn keys(parts: &Parts<'_>, item: &Item<'_>, keys: &mut Keys) -> Resul
         }
         What::Message { role: Role::Compensate(step), message } => {
             let heard = message.heard();
-            participation::keys(parts.participant(step)?.1, &heard, heard.need_plan()?, keys);
+            let plan = heard.need_plan()?;
+            parts.horizon_keys(plan, keys);
+            participation::keys(parts.participant(step)?.1, &heard, plan, keys);
             Ok(())
         }
         What::Message { role: Role::Hear(domain), message } => {
@@ -179,7 +199,7 @@ fn decide_message(
 ) -> Result<(), DecideError> {
     match role {
         Role::Act(steps) => {
-            parts.check_horizon(heard.need_plan()?)?;
+            parts.check_horizon(heard.need_plan()?, state)?;
             let found: Vec<(DomainName, &dyn Participant)> = steps
                 .iter()
                 .map(|step| parts.participant(step).map(|(domain, participant)| (domain.name(), participant)))
@@ -189,7 +209,7 @@ fn decide_message(
             participation::act(&group, heard, state, cx)
         }
         Role::Compensate(step) => {
-            parts.check_horizon(heard.need_plan()?)?;
+            parts.check_horizon(heard.need_plan()?, state)?;
             let (domain, participant) = parts.participant(step)?;
             participation::compensate(&domain.name(), participant, heard, state, cx)
         }
