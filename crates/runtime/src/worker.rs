@@ -34,6 +34,9 @@ pub struct WorkerConfig {
     pub batch_cap: usize,
     /// How far ahead timers are set; later ones are found when this has passed.
     pub timer_reach: Duration,
+    /// How often the database is looked at for what another instance of its unit has left: timers that nobody else knows any more,
+    /// log rows to be handed on. Where there is only one instance this need not be more often than timers reach.
+    pub look_every: Duration,
     /// Waits between runs of a batch that the store could not take.
     pub retry: Backoff,
     /// After how many runs those who wait for an answer are told.
@@ -45,6 +48,7 @@ impl Default for WorkerConfig {
         Self {
             batch_cap: 250,
             timer_reach: Duration::from_secs(3_600),
+            look_every: Duration::from_secs(3_600),
             retry: Backoff { first: Duration::from_millis(10), cap: Duration::from_secs(2) },
             patience: 4,
         }
@@ -80,8 +84,8 @@ pub struct Worker {
     /// Batches gathered but not yet committed, oldest first; more than one after a bisection.
     pending: VecDeque<Vec<Work>>,
     failures: u32,
-    /// When timers beyond the reach are looked for again.
-    rearm_at: Duration,
+    /// When the database is looked at again.
+    look_at: Duration,
     save_at: Duration,
     pruning: Option<Pruning>,
 }
@@ -146,14 +150,14 @@ impl Worker {
             clocks: ClockGuard::default(),
             pending: VecDeque::new(),
             failures: 0,
-            rearm_at: Duration::ZERO,
+            look_at: Duration::ZERO,
             save_at: Duration::ZERO,
             pruning: None,
         };
         if let Some(horizon) = prune::stored_horizon(worker.reader.as_ref())? {
             worker.engine.set_horizon(horizon);
         }
-        worker.rearm()?;
+        worker.look()?;
         Ok(worker)
     }
 
@@ -181,10 +185,10 @@ impl Worker {
         let (elapsed, _) = self.time();
         if self.pending.is_empty() {
             self.show_progress();
-            if elapsed >= self.rearm_at
-                && let Err(error) = self.rearm()
+            if elapsed >= self.look_at
+                && let Err(error) = self.look()
             {
-                tracing::warn!(database = %self.name, %error, "timers could not be read; trying again");
+                tracing::warn!(database = %self.name, %error, "the database could not be looked at; trying again");
                 return Stepped::Idle(Some(self.config.retry.cap));
             }
             match self.gather(elapsed) {
@@ -280,7 +284,7 @@ impl Worker {
             self.save_cursors();
         }
         let unsaved = self.sources.iter().any(|source| source.saved < source.taken);
-        let next = [Some(self.rearm_at), self.timers.next(), unsaved.then_some(self.save_at)]
+        let next = [Some(self.look_at), self.timers.next(), unsaved.then_some(self.save_at)]
             .into_iter()
             .flatten()
             .min();
@@ -397,7 +401,7 @@ impl Worker {
             guard.release();
         }
         // The commit may have happened all the same, and then the next run finds nothing left to do: its timers are in the rows.
-        self.rearm_at = Duration::ZERO;
+        self.look_at = Duration::ZERO;
         let wait = self.config.retry.wait(self.failures.saturating_sub(1));
         tracing::warn!(database = %self.name, %error, runs = self.failures, "the batch could not be committed; running it again");
         self.pending.push_front(work);
@@ -478,7 +482,17 @@ impl Worker {
         }
     }
 
-    /// Sets timers for every row that falls due within the reach: at start, and each time the reach has passed.
+    /// Looks at the database itself, for what this worker does not know of: at start, now and then, and after a batch that could
+    /// not be committed.
+    fn look(&mut self) -> Result<(), StoreError> {
+        self.tail.refresh()?;
+        self.rearm()?;
+        let WorkerConfig { timer_reach, look_every, .. } = self.config;
+        self.look_at = self.clock.elapsed() + timer_reach.min(look_every);
+        Ok(())
+    }
+
+    /// Sets timers for every row that falls due within the reach.
     fn rearm(&mut self) -> Result<(), StoreError> {
         let (elapsed, now) = self.time();
         let until = now.after(self.config.timer_reach);
@@ -512,7 +526,6 @@ impl Worker {
                 self.arm(elapsed, wait, due);
             }
         }
-        self.rearm_at = elapsed + self.config.timer_reach;
         Ok(())
     }
 
