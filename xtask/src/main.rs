@@ -6,6 +6,7 @@
 mod lint;
 mod phases;
 mod run;
+mod schemathesis;
 mod test;
 mod tidy;
 
@@ -33,6 +34,8 @@ enum Task {
     Lint,
     /// Check what reviews would repeat: forbidden edges, impure domains, long functions, dead files.
     Tidy,
+    /// Ask a running server everything that its OpenAPI description allows, and much that it does not. Needs Python 3.
+    Schemathesis(schemathesis::Schemathesis),
 }
 
 fn main() -> ExitCode {
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         Task::Test { args } => test::run(&args),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
+        Task::Schemathesis(asked) => schemathesis::run(&asked),
     };
     outcome.unwrap_or_else(|error| {
         eprintln!("xtask: {error:#}");

@@ -5,7 +5,7 @@ use crate::limits::{Limits, RateLimits};
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemDocument};
 use crate::query::Known;
-use crate::{limits, query, routes, trace};
+use crate::{describe, limits, query, routes, trace};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::StatusCode;
@@ -185,7 +185,9 @@ fn described(routes: OpenApiRouter<AppState>) -> (Router<AppState>, utoipa::open
     let mut api = Described::openapi();
     let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("JWT").build();
     api.components.get_or_insert_default().add_security_scheme("bearer", SecurityScheme::Http(bearer));
-    OpenApiRouter::with_openapi(api).merge(routes).split_for_parts()
+    let (router, mut api) = OpenApiRouter::with_openapi(api).merge(routes).split_for_parts();
+    describe::link(&mut api);
+    (router, api)
 }
 
 /// The description of every route, as `/openapi.json` shows it.

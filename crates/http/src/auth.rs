@@ -25,6 +25,10 @@ pub const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
 pub const REFRESH_LIFE: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// How far the clocks of those who make and those who check tokens may differ.
 const LEEWAY: Duration = Duration::from_secs(30);
+/// The fewest characters of a new password.
+pub const PASSWORD_MIN: usize = 8;
+/// The most; hashing takes its time, but not without end.
+pub const PASSWORD_MAX: usize = 256;
 /// The shortest signing key, in bytes: as long as what HS256 makes of it.
 pub const SHORTEST_KEY: usize = 32;
 

@@ -1,10 +1,40 @@
-//! Refusals that many routes share, said once for the API's description.
+//! What the API's description says in many places, said once: answers that many routes share, parameters, plain values, and the
+//! ways from one operation to the next.
+//!
+//! The description is held against the running server by `cargo xtask schemathesis`, in both directions: what it allows is
+//! taken, what it does not allow is refused, and every answer is one that it names.
+
+mod links;
+mod params;
+mod values;
+
+#[cfg(test)]
+mod tests;
+
+pub(crate) use links::link;
+pub(crate) use values::{
+    Amount, CampaignName, Change, EmailAddress, GatewayEvent, OrderEvent, Password, PersonName,
+    PositiveAmount, ProductName, ReasonText, Sku, one_of, text, whole, words,
+};
 
 use crate::problem::{MEDIA_TYPE, ProblemDocument};
 use std::collections::BTreeMap;
 use utoipa::openapi::response::Response;
 use utoipa::openapi::{ContentBuilder, Ref, RefOr, ResponseBuilder};
 use utoipa::{IntoResponses, ToSchema};
+
+/// Describes plain values, each of which has a name of its own in the description.
+macro_rules! value_schemas {
+    ($($name:ident: $schema:expr;)*) => {$(
+        impl ::utoipa::PartialSchema for $name {
+            fn schema() -> ::utoipa::openapi::RefOr<::utoipa::openapi::Schema> {
+                $schema.into()
+            }
+        }
+        impl ::utoipa::ToSchema for $name {}
+    )*};
+}
+pub(crate) use value_schemas;
 
 type Responses = BTreeMap<String, RefOr<Response>>;
 

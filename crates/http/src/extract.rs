@@ -132,7 +132,7 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> (String, Stri
     } else if let Some(field) = field("duplicate field `") {
         ("is given twice".to_owned(), Some(field))
     } else if let Some((_, expected)) = message.rsplit_once(", expected ") {
-        let expected = if expected.starts_with("struct ") { "an object" } else { expected };
+        let expected = in_words(expected);
         (format!("must be {expected}"), None)
     } else {
         (format!("cannot be taken: {}", message.chars().take(200).collect::<String>()), None)
@@ -141,6 +141,15 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> (String, Stri
         push(&field);
     }
     (pointer, detail)
+}
+
+/// What was expected, for who does not write Rust.
+fn in_words(expected: &str) -> &str {
+    match expected {
+        "i64" | "u8" => "a whole number",
+        other if other.starts_with("struct ") => "an object",
+        other => other,
+    }
 }
 
 /// The header `name`, which may be given once.

@@ -1,5 +1,6 @@
 //! Fields of request bodies that need a look of their own before they may go further.
 
+use crate::describe::{one_of, text, value_schemas, whole};
 use kernel::ids::UserCouponId;
 use kernel::plan::CardToken;
 use kernel::{Money, Refused, checks};
@@ -7,9 +8,7 @@ use serde::de::Unexpected;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 use smol_str::SmolStr;
-use utoipa::openapi::schema::Type;
-use utoipa::openapi::{ObjectBuilder, OneOfBuilder, RefOr, Schema};
-use utoipa::{PartialSchema, ToSchema};
+use utoipa::openapi::OneOfBuilder;
 use uuid::Uuid;
 
 /// The complaint about a value, without the value.
@@ -118,28 +117,10 @@ impl<'de> Deserialize<'de> for Quantity {
     }
 }
 
-/// Each is a plain value: written where it is used, without a name of its own.
-macro_rules! inline_schema {
-    ($($name:ident: $schema:expr;)*) => {$(
-        impl PartialSchema for $name {
-            fn schema() -> RefOr<Schema> {
-                $schema.into()
-            }
-        }
-        impl ToSchema for $name {}
-    )*};
-}
-
-inline_schema! {
-    Card: ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(CARD_TOKEN_MAX));
-    Quantity: whole(1).maximum(Some(1_000_000));
-    UsePoints: OneOfBuilder::new()
-        .item(whole(0))
-        .item(ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["all"])));
-}
-
-fn whole(least: i64) -> ObjectBuilder {
-    ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(least))
+value_schemas! {
+    Card: text(CARD_TOKEN_MAX);
+    Quantity: whole(1, order::quote::MOST_PIECES);
+    UsePoints: OneOfBuilder::new().item(whole(0, Money::MAX.minor())).item(one_of(["all"]));
 }
 
 /// The fields with which an order is paid, the same on a new order and on an order payment.

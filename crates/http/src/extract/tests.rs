@@ -28,14 +28,17 @@ fn a_bad_field_is_named_by_its_pointer() {
     for (body, answer) in [
         (
             r#"{"lines":[{"quantity":1,"price":1},{"quantity":"2","price":1}]}"#,
-            "422 /lines/1/quantity must be i64",
+            "422 /lines/1/quantity must be a whole number",
         ),
         (r#"{"lines":[{"quantity":1}]}"#, "422 /lines/0/price is missing"),
         (r#"{"lines":[],"coupon":1}"#, "422 /coupon is not a field here"),
         (r#"{"lines":[{"quantity":1,"price":1,"a/b":1}]}"#, "422 /lines/0/a~1b is not a field here"),
         (r#"{"lines":[],"lines":[]}"#, "422 /lines is given twice"),
-        (r#"{"lines":[{"quantity":18446744073709551615,"price":1}]}"#, "422 /lines/0/quantity must be i64"),
-        (r#"{"lines":[{"quantity":1.5,"price":1}]}"#, "422 /lines/0/quantity must be i64"),
+        (
+            r#"{"lines":[{"quantity":18446744073709551615,"price":1}]}"#,
+            "422 /lines/0/quantity must be a whole number",
+        ),
+        (r#"{"lines":[{"quantity":1.5,"price":1}]}"#, "422 /lines/0/quantity must be a whole number"),
         (
             r#"{"lines":[{"quantity":1e400,"price":1}]}"#,
             "422 /lines/0/quantity cannot be taken: number out of range",

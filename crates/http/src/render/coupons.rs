@@ -1,6 +1,7 @@
 //! Coupon campaigns and the coupons that users hold.
 
 use super::wire_words;
+use crate::describe::PositiveAmount;
 use coupon::{Coupon, CouponStatus, Discount, UserCoupon, UserCouponStatus};
 use kernel::{Money, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -32,7 +33,7 @@ pub(crate) enum DiscountBody {
     /// An amount.
     Fixed {
         /// In minor units, above zero; a smaller total is taken off whole.
-        #[schema(value_type = i64, minimum = 1)]
+        #[schema(value_type = PositiveAmount)]
         amount: Money,
     },
     /// A share of the total, rounded down.
@@ -42,7 +43,7 @@ pub(crate) enum DiscountBody {
         percent: u8,
         /// At most this many minor units.
         #[serde(default, skip_serializing_if = "Option::is_none")]
-        #[schema(value_type = Option<i64>, minimum = 1)]
+        #[schema(value_type = Option<PositiveAmount>)]
         max_amount: Option<Money>,
     },
 }

@@ -9,7 +9,7 @@ mod points;
 
 pub(crate) use catalogue::{BestSellerBody, BestSellersBody, ProductBody, ProductStatusBody};
 pub(crate) use coupons::{CouponBody, CouponStatusBody, DiscountBody, UserCouponBody};
-pub(crate) use orders::{OrderBody, PaymentBody};
+pub(crate) use orders::{OrderBody, OrderStatusBody, PaymentBody};
 pub(crate) use points::{ChargeBody, PointEntryBody, PointsBody};
 
 #[cfg(test)]
@@ -17,12 +17,25 @@ mod tests;
 
 /// Declares a word of the wire and what it stands for: one word per value of the domain's own type, checked by the compiler.
 macro_rules! wire_words {
-    ($(#[$doc:meta])* pub(crate) enum $name:ident as $shown:ident for $domain:ty { $($variant:ident = $word:literal),* $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize, ::utoipa::ToSchema)]
-        #[schema(as = $shown)]
+    ($(#[doc = $doc:literal])* pub(crate) enum $name:ident as $shown:ident for $domain:ty { $($variant:ident = $word:literal),* $(,)? }) => {
+        $(#[doc = $doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, ::serde::Serialize, ::serde::Deserialize)]
         pub(crate) enum $name {
             $(#[serde(rename = $word)] $variant),*
+        }
+
+        // Not derived: what a macro hands on as a literal is not seen there, and the variants' own names were described.
+        impl ::utoipa::PartialSchema for $name {
+            fn schema() -> ::utoipa::openapi::RefOr<::utoipa::openapi::Schema> {
+                let said = [$($doc),*].concat();
+                $crate::describe::one_of([$($word),*]).description(Some(said.trim())).into()
+            }
+        }
+
+        impl ::utoipa::ToSchema for $name {
+            fn name() -> ::std::borrow::Cow<'static, str> {
+                stringify!($shown).into()
+            }
         }
 
         impl From<$domain> for $name {

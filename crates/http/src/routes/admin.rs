@@ -8,8 +8,8 @@ use crate::app::AppState;
 use crate::describe::AdminsOnly;
 use crate::extract::{Admin, Id, Page, Paging, Params, Tracing};
 use crate::prefer::catch_up;
-use crate::problem::{Problem, ProblemDocument};
-use crate::render::OrderBody;
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
+use crate::render::{OrderBody, OrderStatusBody};
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::{OrderId, UserId};
@@ -26,8 +26,8 @@ use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list_orders))
-        .routes(routes!(fulfil))
+        .routes(routes!(list_all_orders))
+        .routes(routes!(fulfil_order))
         .merge(events::routes())
         .merge(overview::routes())
         .merge(letters::routes())
@@ -45,16 +45,15 @@ struct OrderFilters {
 #[utoipa::path(
     get, path = "/v1/admin/orders", tag = "admin",
     params(
-        ("status" = Option<String>, Query, description = "only orders of this status"),
+        ("status" = Option<OrderStatusBody>, Query, description = "only orders of this status"),
         ("user_id" = Option<Uuid>, Query, description = "only orders of this user"),
-        ("from" = Option<String>, Query, description = "only orders made then (RFC 3339) or later"),
-        ("to" = Option<String>, Query, description = "only orders made before"),
-        ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
-        ("cursor" = Option<String>, Query),
+        ("from" = Option<String>, Query, format = DateTime, description = "only orders made then (RFC 3339) or later"),
+        ("to" = Option<String>, Query, format = DateTime, description = "only orders made before"),
+        Paging,
     ),
     responses((status = 200, body = Page<OrderBody>), AdminsOnly)
 )]
-async fn list_orders(
+async fn list_all_orders(
     State(state): State<AppState>,
     _: Admin,
     Params(filters): Params<OrderFilters>,
@@ -99,12 +98,12 @@ fn first_id_at(at: Timestamp) -> Uuid {
     post, path = "/v1/admin/orders/{id}/fulfil", tag = "admin", params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = OrderBody),
-        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
-        (status = 409, description = "ORDER_NOT_CONFIRMED", body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 409, description = "ORDER_NOT_CONFIRMED", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly,
     )
 )]
-async fn fulfil(
+async fn fulfil_order(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Id(order): Id<OrderId>,

@@ -23,7 +23,7 @@ use utoipa_axum::routes;
 const DAYS_MAX: u32 = 365;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list))
+    OpenApiRouter::new().routes(routes!(list_bestsellers))
 }
 
 /// Which window, and how many of it.
@@ -64,7 +64,7 @@ impl Window {
     ),
     responses((status = 200, description = "Best first", body = BestSellersBody), Anyone)
 )]
-async fn list(
+async fn list_bestsellers(
     State(state): State<AppState>,
     Params(window): Params<Window>,
 ) -> Result<Json<BestSellersBody>, Problem> {

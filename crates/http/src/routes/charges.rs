@@ -1,12 +1,12 @@
 //! Top-ups: points bought through the payment gateway.
 
 use crate::app::AppState;
-use crate::describe::{SignedIn, WithBody};
+use crate::describe::{PositiveAmount, SignedIn, WithBody};
 use crate::extract::{Body, Caller, Id, Tracing};
 use crate::fields::Card;
 use crate::idempotency::IdempotencyKey;
 use crate::prefer::{Prefer, Waited};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::ChargeBody;
 use axum::Json;
 use axum::extract::State;
@@ -20,7 +20,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(create)).routes(routes!(get))
+    OpenApiRouter::new().routes(routes!(create_charge)).routes(routes!(get_charge))
 }
 
 /// A top-up to make.
@@ -28,7 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
 #[serde(deny_unknown_fields)]
 struct NewCharge {
     /// How much to charge and credit, in minor units.
-    #[schema(value_type = i64, minimum = 1)]
+    #[schema(value_type = PositiveAmount)]
     amount: Money,
     /// The payment gateway's token for a card.
     card_token: Card,
@@ -38,8 +38,8 @@ struct NewCharge {
 #[utoipa::path(
     post, path = "/v1/points/charges", tag = "points", security(("bearer" = [])),
     params(
-        ("Idempotency-Key" = String, Header, description = "1 to 255 characters, bare or quoted"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+        IdempotencyKey,
+        Prefer
     ),
     request_body = NewCharge,
     responses(
@@ -48,11 +48,11 @@ struct NewCharge {
         (status = 202, description = "The top-up, still under way", body = ChargeBody,
             headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
         (status = 409, description = "The first request with this key is still under way",
-            body = ProblemDocument, content_type = "application/problem+json"),
+            body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn, WithBody
     )
 )]
-async fn create(
+async fn create_charge(
     State(state): State<AppState>,
     caller: Caller,
     key: IdempotencyKey,
@@ -87,11 +87,11 @@ async fn create(
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The top-up", body = ChargeBody),
-        (status = 404, description = "No such top-up of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such top-up of the caller's", body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn
     )
 )]
-async fn get(
+async fn get_charge(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<ChargeId>,

@@ -2,9 +2,9 @@
 
 use super::products::newest_first;
 use crate::app::AppState;
-use crate::describe::{AdminsOnly, Anyone, SignedIn, WithBody};
+use crate::describe::{AdminsOnly, Anyone, CampaignName, PositiveAmount, ReasonText, SignedIn, WithBody};
 use crate::extract::{Admin, Body, Caller, Id, IfMatch, Page, Paging, Tracing, etag};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::{CouponBody, CouponStatusBody, DiscountBody, UserCouponBody};
 use axum::Json;
 use axum::extract::State;
@@ -22,10 +22,10 @@ use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(patch))
-        .routes(routes!(issue))
-        .routes(routes!(list_mine))
+        .routes(routes!(list_coupons, create_coupon))
+        .routes(routes!(patch_coupon))
+        .routes(routes!(issue_coupon))
+        .routes(routes!(list_my_coupons))
 }
 
 /// A campaign with the header that names its version.
@@ -38,10 +38,13 @@ fn versioned(coupon: Coupon) -> Versioned {
 /// The campaigns, newest first.
 #[utoipa::path(
     get, path = "/v1/coupons", tag = "coupons", security(()),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    params(Paging),
     responses((status = 200, description = "A page of campaigns", body = Page<CouponBody>), Anyone)
 )]
-async fn list(State(state): State<AppState>, paging: Paging) -> Result<Json<Page<CouponBody>>, Problem> {
+async fn list_coupons(
+    State(state): State<AppState>,
+    paging: Paging,
+) -> Result<Json<Page<CouponBody>>, Problem> {
     let query = newest_first(Query::of(Coupon::TABLE, paging.rows()), "id", &paging);
     let rows: Vec<Coupon> = state.shop().list("coupon", &query)?;
     Ok(Json(Page::of(rows, &paging, |coupon| coupon.id.0, |coupon| coupon.clone().into())))
@@ -52,14 +55,15 @@ async fn list(State(state): State<AppState>, paging: Paging) -> Result<Json<Page
 #[serde(deny_unknown_fields)]
 struct NewCoupon {
     /// Its name, 1 to 100 characters.
+    #[schema(value_type = CampaignName)]
     name: String,
     /// What its coupons take off.
     discount: DiscountBody,
     /// How many there are.
-    #[schema(value_type = i64, minimum = 1)]
+    #[schema(value_type = PositiveAmount)]
     quantity: Money,
     /// The least order total, in minor units, that they can be used on.
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[schema(value_type = Option<PositiveAmount>)]
     min_order_amount: Option<Money>,
     /// From when they are given out and can be used.
     #[schema(value_type = String, format = DateTime)]
@@ -75,7 +79,7 @@ struct NewCoupon {
     request_body = NewCoupon,
     responses((status = 201, description = "The campaign", body = CouponBody, headers(("ETag" = String))), AdminsOnly, WithBody)
 )]
-async fn create(
+async fn create_coupon(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Tracing(trace): Tracing,
@@ -99,9 +103,10 @@ async fn create(
 #[serde(deny_unknown_fields)]
 struct CouponChanges {
     /// A new name.
+    #[schema(value_type = Option<CampaignName>)]
     name: Option<String>,
     /// A new quantity, not below what is given out.
-    #[schema(value_type = Option<i64>, minimum = 1)]
+    #[schema(value_type = Option<PositiveAmount>)]
     quantity: Option<Money>,
     /// Whether it gives out coupons.
     status: Option<CouponStatusBody>,
@@ -109,23 +114,24 @@ struct CouponChanges {
     #[schema(value_type = Option<String>, format = DateTime)]
     valid_until: Option<Timestamp>,
     /// Why, for the record.
+    #[schema(value_type = Option<ReasonText>)]
     reason: Option<String>,
 }
 
 /// Changes a campaign. `If-Match` is honoured, never required.
 #[utoipa::path(
     patch, path = "/v1/coupons/{id}", tag = "coupons", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The version that was seen")),
+    params(("id" = Uuid, Path), IfMatch),
     request_body = CouponChanges,
     responses(
         (status = 200, description = "The campaign as it is now", body = CouponBody, headers(("ETag" = String))),
-        (status = 404, description = "No such campaign", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "`QUANTITY_BELOW_ISSUED`", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such campaign", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 409, description = "`QUANTITY_BELOW_ISSUED`", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 412, description = "`VERSION_MISMATCH`", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody
     )
 )]
-async fn patch(
+async fn patch_coupon(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Id(id): Id<CouponId>,
@@ -146,13 +152,13 @@ async fn patch(
     params(("id" = Uuid, Path)),
     responses(
         (status = 201, description = "The coupon", body = UserCouponBody, headers(("Location" = String))),
-        (status = 404, description = "No such campaign", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such campaign", body = ProblemDocument, content_type = MEDIA_TYPE),
         (status = 409, description = "`COUPON_SOLD_OUT`, `COUPON_ALREADY_ISSUED` or `COUPON_NOT_OPEN`",
-            body = ProblemDocument, content_type = "application/problem+json"),
+            body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn
     )
 )]
-async fn issue(
+async fn issue_coupon(
     State(state): State<AppState>,
     caller: Caller,
     Id(coupon): Id<CouponId>,
@@ -165,10 +171,10 @@ async fn issue(
 /// The caller's coupons, newest first.
 #[utoipa::path(
     get, path = "/v1/users/me/coupons", tag = "coupons", security(("bearer" = [])),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    params(Paging),
     responses((status = 200, description = "A page of coupons", body = Page<UserCouponBody>), SignedIn)
 )]
-async fn list_mine(
+async fn list_my_coupons(
     State(state): State<AppState>,
     caller: Caller,
     paging: Paging,

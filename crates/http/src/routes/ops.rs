@@ -3,7 +3,7 @@
 use crate::app::AppState;
 use crate::figures::Figures;
 use crate::metrics::MEDIA_TYPE;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE as PROBLEM, Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
@@ -15,11 +15,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
+    OpenApiRouter::new().routes(routes!(get_health)).routes(routes!(get_readiness))
 }
 
 pub(crate) fn metrics() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(scrape))
+    OpenApiRouter::new().routes(routes!(get_metrics))
 }
 
 /// How the process is.
@@ -31,7 +31,7 @@ struct Health {
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
-async fn healthz() -> Json<Health> {
+async fn get_health() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
@@ -41,9 +41,9 @@ const ANSWER: Duration = Duration::from_secs(2);
 /// Every database answers, and takes commands.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
-    responses((status = 200, body = Health), (status = 503, description = "not yet, or no more", body = ProblemDocument<'static>))
+    responses((status = 200, body = Health), (status = 503, description = "not yet, or no more", body = ProblemDocument, content_type = PROBLEM))
 )]
-async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
     let shop = Arc::clone(state.shop());
     let asked = tokio::task::spawn_blocking(move || {
         shop.system()
@@ -66,7 +66,9 @@ async fn readyz(State(state): State<AppState>) -> Result<Json<Health>, Problem> 
     get, path = "/metrics", tag = "operations", security(()),
     responses((status = 200, description = "OpenMetrics text", content_type = MEDIA_TYPE, body = String))
 )]
-async fn scrape(State(state): State<AppState>) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
+async fn get_metrics(
+    State(state): State<AppState>,
+) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
     let figures = read_figures(&state).await?;
     let text = state.metrics().text(&figures).map_err(|_| Problem::internal())?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text))

@@ -2,9 +2,9 @@
 
 use super::orders::visible;
 use crate::app::AppState;
-use crate::describe::SignedIn;
+use crate::describe::{OrderEvent, SignedIn};
 use crate::extract::{Caller, Id};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::OrderBody;
 use axum::extract::State;
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -21,7 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(events))
+    OpenApiRouter::new().routes(routes!(follow_order))
 }
 
 /// Each status of an order as an event `order` that holds the whole order, beginning with the present one, until it is settled.
@@ -29,12 +29,12 @@ pub(super) fn routes() -> OpenApiRouter<AppState> {
     get, path = "/v1/orders/{id}/events", tag = "orders", security(("bearer" = [])),
     params(("id" = Uuid, Path)),
     responses(
-        (status = 200, description = "Events; the data of each is an order", body = OrderBody, content_type = "text/event-stream"),
-        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 200, description = "Events; the data of each is an order", body = OrderEvent, content_type = "text/event-stream"),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn
     )
 )]
-async fn events(
+async fn follow_order(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<OrderId>,

@@ -7,7 +7,7 @@ use crate::extract::{Body, Caller, Id, Page, Paging, Tracing};
 use crate::fields::{self, Card, Quantity, UsePoints};
 use crate::idempotency::IdempotencyKey;
 use crate::prefer::{Patience, Prefer, Waited, catch_up};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::OrderBody;
 use axum::Json;
 use axum::extract::State;
@@ -30,10 +30,10 @@ use uuid::Uuid;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(place, list))
-        .routes(routes!(get))
-        .routes(routes!(pay))
-        .routes(routes!(cancel))
+        .routes(routes!(place_order, list_orders))
+        .routes(routes!(get_order))
+        .routes(routes!(pay_order))
+        .routes(routes!(cancel_order))
         .merge(super::order_events::routes())
 }
 
@@ -45,6 +45,7 @@ const EXTRAS_MAX: usize = 4_096;
 #[serde(deny_unknown_fields)]
 struct NewOrder {
     /// What to buy, 1 to 2000 lines; the same product in two lines is summed.
+    #[schema(min_items = 1, max_items = 2000)]
     lines: Vec<NewLine>,
     /// The coupon to use.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -131,8 +132,8 @@ impl NewOrder {
 #[utoipa::path(
     post, path = "/v1/orders", tag = "orders", security(("bearer" = [])),
     params(
-        ("Idempotency-Key" = String, Header, description = "1 to 255 characters, bare or quoted"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+        IdempotencyKey,
+        Prefer
     ),
     request_body = NewOrder,
     responses(
@@ -140,11 +141,11 @@ impl NewOrder {
             headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
         (status = 202, description = "The order, still under way", body = OrderBody,
             headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
-        (status = 409, description = "`IDEMPOTENCY_KEY_IN_FLIGHT`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`IDEMPOTENCY_KEY_IN_FLIGHT`", body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn, WithBody
     )
 )]
-async fn place(
+async fn place_order(
     State(state): State<AppState>,
     caller: Caller,
     key: IdempotencyKey,
@@ -178,8 +179,8 @@ struct NewPayment {
     post, path = "/v1/orders/{id}/payments", tag = "orders", security(("bearer" = [])),
     params(
         ("id" = Uuid, Path),
-        ("Idempotency-Key" = String, Header, description = "1 to 255 characters, bare or quoted"),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+        IdempotencyKey,
+        Prefer
     ),
     request_body = NewPayment,
     responses(
@@ -187,13 +188,13 @@ struct NewPayment {
             headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
         (status = 202, description = "The order, still under way", body = OrderBody,
             headers(("Location" = String), ("Preference-Applied" = String), ("Idempotent-Replayed" = String))),
-        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = MEDIA_TYPE),
         (status = 409, description = "`ORDER_NOT_PAYABLE` (paid already, failed, expired) or `IDEMPOTENCY_KEY_IN_FLIGHT`",
-            body = ProblemDocument, content_type = "application/problem+json"),
+            body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn, WithBody
     )
 )]
-async fn pay(
+async fn pay_order(
     State(state): State<AppState>,
     caller: Caller,
     Id(order): Id<OrderId>,
@@ -214,20 +215,20 @@ async fn pay(
     post, path = "/v1/orders/{id}/cancel", tag = "orders", security(("bearer" = [])),
     params(
         ("id" = Uuid, Path),
-        ("Prefer" = Option<String>, Header, description = "`wait=N` (at most 60 seconds) or `respond-async`")
+        Prefer
     ),
     responses(
         (status = 200, description = "The settled order", body = OrderBody,
             headers(("Location" = String), ("Preference-Applied" = String))),
         (status = 202, description = "The order, its cancellation under way", body = OrderBody,
             headers(("Location" = String), ("Preference-Applied" = String))),
-        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = MEDIA_TYPE),
         (status = 409, description = "`ORDER_NOT_CANCELLABLE` or `CANCEL_WINDOW_CLOSED`",
-            body = ProblemDocument, content_type = "application/problem+json"),
+            body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn
     )
 )]
-async fn cancel(
+async fn cancel_order(
     State(state): State<AppState>,
     caller: Caller,
     Id(order): Id<OrderId>,
@@ -283,10 +284,10 @@ pub(super) fn visible(state: &AppState, caller: &Caller, id: OrderId) -> Result<
 /// The caller's orders, newest first.
 #[utoipa::path(
     get, path = "/v1/orders", tag = "orders", security(("bearer" = [])),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    params(Paging),
     responses((status = 200, description = "A page of orders", body = Page<OrderBody>), SignedIn)
 )]
-async fn list(
+async fn list_orders(
     State(state): State<AppState>,
     caller: Caller,
     paging: Paging,
@@ -307,11 +308,11 @@ async fn list(
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The order", body = OrderBody),
-        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such order of the caller's", body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn
     )
 )]
-async fn get(
+async fn get_order(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<OrderId>,

@@ -1,9 +1,9 @@
 //! Payments, and what payment gateways tell of them.
 
 use crate::app::AppState;
-use crate::describe::{Anyone, SignedIn};
+use crate::describe::{Anyone, GatewayEvent, SignedIn};
 use crate::extract::{Caller, Id, RawBody, Tracing};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::PaymentBody;
 use axum::Json;
 use axum::extract::rejection::PathRejection;
@@ -16,7 +16,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(get)).routes(routes!(webhook))
+    OpenApiRouter::new().routes(routes!(get_payment)).routes(routes!(pg_webhook))
 }
 
 /// One payment: of an order of the caller's, or any for an administrator.
@@ -25,11 +25,11 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The payment", body = PaymentBody),
-        (status = 404, description = "No such payment of the caller's", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such payment of the caller's", body = ProblemDocument, content_type = MEDIA_TYPE),
         SignedIn
     )
 )]
-async fn get(
+async fn get_payment(
     State(state): State<AppState>,
     caller: Caller,
     Id(id): Id<PaymentId>,
@@ -46,16 +46,16 @@ async fn get(
         ("name" = String, Path, description = "The gateway, as configured"),
         ("webhook-id" = String, Header), ("webhook-timestamp" = String, Header), ("webhook-signature" = String, Header)
     ),
-    request_body(content = Object, description = "As the gateway sends it (Standard Webhooks 1.0.0)"),
+    request_body(content = GatewayEvent, description = "As the gateway sends it (Standard Webhooks 1.0.0)"),
     responses(
         (status = 200, description = "Heard"),
-        (status = 401, description = "`WEBHOOK_SIGNATURE`: missing, wrong or too old", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 404, description = "No such gateway", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 413, description = "The body is too large", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 401, description = "`WEBHOOK_SIGNATURE`: missing, wrong or too old", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 404, description = "No such gateway", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 413, description = "The body is too large", body = ProblemDocument, content_type = MEDIA_TYPE),
         Anyone
     )
 )]
-async fn webhook(
+async fn pg_webhook(
     State(state): State<AppState>,
     Tracing(trace): Tracing,
     name: Result<Path<String>, PathRejection>,

@@ -15,7 +15,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(balance)).routes(routes!(history)).merge(super::charges::routes())
+    OpenApiRouter::new()
+        .routes(routes!(get_points))
+        .routes(routes!(list_point_history))
+        .merge(super::charges::routes())
 }
 
 /// The caller's balance.
@@ -23,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     get, path = "/v1/points", tag = "points", security(("bearer" = [])),
     responses((status = 200, description = "The balance", body = PointsBody), SignedIn)
 )]
-async fn balance(State(state): State<AppState>, caller: Caller) -> Result<Json<PointsBody>, Problem> {
+async fn get_points(State(state): State<AppState>, caller: Caller) -> Result<Json<PointsBody>, Problem> {
     let points: Option<Points> = state.shop().get("point", (caller.id(),))?;
     // A user without a row has nothing.
     let balance = points.map_or(Money::ZERO, |points| points.balance).minor();
@@ -33,10 +36,10 @@ async fn balance(State(state): State<AppState>, caller: Caller) -> Result<Json<P
 /// Every change of the caller's balance, newest first.
 #[utoipa::path(
     get, path = "/v1/points/history", tag = "points", security(("bearer" = [])),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    params(Paging),
     responses((status = 200, description = "A page of changes", body = Page<PointEntryBody>), SignedIn)
 )]
-async fn history(
+async fn list_point_history(
     State(state): State<AppState>,
     caller: Caller,
     paging: Paging,

@@ -1,10 +1,10 @@
 //! The catalogue.
 
 use crate::app::AppState;
-use crate::describe::{AdminsOnly, Anyone, WithBody};
+use crate::describe::{AdminsOnly, Amount, Anyone, Change, ProductName, ReasonText, Sku, WithBody};
 use crate::extract::{Admin, Body, Id, IfMatch, Page, Paging, Tracing, etag};
 use crate::prefer::let_quotes_know;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::{ProductBody, ProductStatusBody};
 use axum::Json;
 use axum::extract::State;
@@ -22,8 +22,8 @@ use utoipa_axum::routes;
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
-        .routes(routes!(list, create))
-        .routes(routes!(get, patch))
+        .routes(routes!(list_products, create_product))
+        .routes(routes!(get_product, patch_product))
         .routes(routes!(adjust_stock))
 }
 
@@ -37,10 +37,13 @@ fn versioned(product: Product) -> Versioned {
 /// The catalogue, newest first.
 #[utoipa::path(
     get, path = "/v1/products", tag = "products", security(()),
-    params(("limit" = Option<u32>, Query, minimum = 1, maximum = 100), ("cursor" = Option<String>, Query)),
+    params(Paging),
     responses((status = 200, description = "A page of products", body = Page<ProductBody>), Anyone)
 )]
-async fn list(State(state): State<AppState>, paging: Paging) -> Result<Json<Page<ProductBody>>, Problem> {
+async fn list_products(
+    State(state): State<AppState>,
+    paging: Paging,
+) -> Result<Json<Page<ProductBody>>, Problem> {
     let query = newest_first(Query::of(Product::TABLE, paging.rows()), "id", &paging);
     let rows: Vec<Product> = state.shop().list("product", &query)?;
     Ok(Json(Page::of(rows, &paging, |product| product.id.0, |product| product.clone().into())))
@@ -61,11 +64,11 @@ pub(super) fn newest_first(query: Query, id: &'static str, paging: &Paging) -> Q
     params(("id" = Uuid, Path)),
     responses(
         (status = 200, description = "The product", body = ProductBody, headers(("ETag" = String, description = "Its version"))),
-        (status = 404, description = "No such product", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such product", body = ProblemDocument, content_type = MEDIA_TYPE),
         Anyone
     )
 )]
-async fn get(State(state): State<AppState>, Id(id): Id<ProductId>) -> Result<Versioned, Problem> {
+async fn get_product(State(state): State<AppState>, Id(id): Id<ProductId>) -> Result<Versioned, Problem> {
     let product: Option<Product> = state.shop().get("product", (id,))?;
     product.map(versioned).ok_or_else(|| Problem::not_found("product"))
 }
@@ -75,15 +78,17 @@ async fn get(State(state): State<AppState>, Id(id): Id<ProductId>) -> Result<Ver
 #[serde(deny_unknown_fields)]
 struct NewProduct {
     /// The shop's code for it, 1 to 64 characters, unique.
+    #[schema(value_type = Sku)]
     sku: String,
     /// Its name, 1 to 200 characters.
+    #[schema(value_type = ProductName)]
     name: String,
     /// The price of one, in minor units.
-    #[schema(value_type = i64, minimum = 0)]
+    #[schema(value_type = Amount)]
     price: Money,
     /// The initial stock; nothing unless given.
     #[serde(default)]
-    #[schema(value_type = i64, minimum = 0)]
+    #[schema(value_type = Amount)]
     stock: Money,
 }
 
@@ -93,11 +98,11 @@ struct NewProduct {
     request_body = NewProduct,
     responses(
         (status = 201, description = "The product", body = ProductBody, headers(("Location" = String), ("ETag" = String))),
-        (status = 409, description = "`SKU_TAKEN`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 409, description = "`SKU_TAKEN`", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody
     )
 )]
-async fn create(
+async fn create_product(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Tracing(trace): Tracing,
@@ -116,29 +121,31 @@ async fn create(
 #[serde(deny_unknown_fields)]
 struct ProductChanges {
     /// A new name.
+    #[schema(value_type = Option<ProductName>)]
     name: Option<String>,
     /// A new price, in minor units.
-    #[schema(value_type = Option<i64>, minimum = 0)]
+    #[schema(value_type = Option<Amount>)]
     price: Option<Money>,
     /// For sale or not.
     status: Option<ProductStatusBody>,
     /// Why, for the record.
+    #[schema(value_type = Option<ReasonText>)]
     reason: Option<String>,
 }
 
 /// Changes a product. `If-Match` is honoured, never required.
 #[utoipa::path(
     patch, path = "/v1/products/{id}", tag = "products", security(("bearer" = [])),
-    params(("id" = Uuid, Path), ("If-Match" = Option<String>, Header, description = "The version that was seen")),
+    params(("id" = Uuid, Path), IfMatch),
     request_body = ProductChanges,
     responses(
         (status = 200, description = "The product as it is now", body = ProductBody, headers(("ETag" = String))),
-        (status = 404, description = "No such product", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 412, description = "`VERSION_MISMATCH`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such product", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 412, description = "`VERSION_MISMATCH`", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody
     )
 )]
-async fn patch(
+async fn patch_product(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Id(id): Id<ProductId>,
@@ -159,9 +166,10 @@ async fn patch(
 #[serde(deny_unknown_fields)]
 struct StockAdjustment {
     /// Pieces to add; negative to take away.
-    #[schema(value_type = i64)]
+    #[schema(value_type = Change)]
     adjust: Money,
     /// Why, for the record.
+    #[schema(value_type = Option<ReasonText>)]
     reason: Option<String>,
 }
 
@@ -172,8 +180,8 @@ struct StockAdjustment {
     request_body = StockAdjustment,
     responses(
         (status = 200, description = "The product as it is now", body = ProductBody, headers(("ETag" = String))),
-        (status = 404, description = "No such product", body = ProblemDocument, content_type = "application/problem+json"),
-        (status = 409, description = "`STOCK_WOULD_BE_NEGATIVE`", body = ProblemDocument, content_type = "application/problem+json"),
+        (status = 404, description = "No such product", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 409, description = "`STOCK_WOULD_BE_NEGATIVE`", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody
     )
 )]

@@ -1,10 +1,12 @@
 //! Sign-up, log-in, profiles, and what administrators do with users.
 
 use crate::app::AppState;
-use crate::auth::{ACCESS_LIFE, REFRESH_LIFE, Secret, refresh_token, token_hash};
-use crate::describe::{AdminsOnly, Anyone, SignedIn, WithBody};
+use crate::auth::{ACCESS_LIFE, PASSWORD_MAX, PASSWORD_MIN, REFRESH_LIFE, Secret, refresh_token, token_hash};
+use crate::describe::{
+    AdminsOnly, Anyone, Change, EmailAddress, Password, PersonName, ReasonText, SignedIn, WithBody, words,
+};
 use crate::extract::{Admin, Body, Caller, Id, IfMatch, Page, Paging, Tracing, etag};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::PointsBody;
 use axum::Json;
 use axum::extract::State;
@@ -42,9 +44,9 @@ struct UserBody {
     id: Uuid,
     email: String,
     name: String,
-    #[schema(value_type = String, example = "customer")]
+    #[schema(value_type = words::Role)]
     role: Role,
-    #[schema(value_type = String, example = "ACTIVE")]
+    #[schema(value_type = words::UserStatus)]
     status: UserStatus,
     #[schema(value_type = String, format = DateTime)]
     created_at: Timestamp,
@@ -70,20 +72,17 @@ fn shown(user: &User) -> Versioned<UserBody> {
     (etag(user.version), Json(user.into()))
 }
 
-/// The fewest characters of a new password.
-const PASSWORD_MIN: usize = 8;
-/// The most; hashing takes its time, but not without end.
-const PASSWORD_MAX: usize = 256;
-
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SignUpBody {
     /// At most 254 characters; unique whatever its case.
+    #[schema(value_type = EmailAddress)]
     email: String,
     /// 8 to 256 characters.
-    #[schema(value_type = String, format = Password)]
+    #[schema(value_type = Password)]
     password: Secret,
     /// 1 to 100 characters.
+    #[schema(value_type = PersonName)]
     name: String,
 }
 
@@ -92,8 +91,8 @@ struct SignUpBody {
     post, path = "/v1/users", tag = "users", security(()), request_body = SignUpBody,
     responses(
         (status = 201, body = UserBody),
-        (status = 409, description = "EMAIL_TAKEN", body = ProblemDocument<'static>),
-        (status = 422, description = "a bad field", body = ProblemDocument<'static>),
+        (status = 409, description = "EMAIL_TAKEN", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 422, description = "a bad field", body = ProblemDocument, content_type = MEDIA_TYPE),
         Anyone, WithBody,
     )
 )]
@@ -140,7 +139,7 @@ struct TokenBody {
     post, path = "/v1/auth/token", tag = "users", security(()), request_body = LogInBody,
     responses(
         (status = 200, body = TokenBody),
-        (status = 401, description = "INVALID_CREDENTIALS, USER_SUSPENDED", body = ProblemDocument<'static>),
+        (status = 401, description = "INVALID_CREDENTIALS, USER_SUSPENDED", body = ProblemDocument, content_type = MEDIA_TYPE),
         Anyone, WithBody,
     )
 )]
@@ -178,7 +177,7 @@ struct RefreshBody {
     post, path = "/v1/auth/refresh", tag = "users", security(()), request_body = RefreshBody,
     responses(
         (status = 200, body = TokenBody),
-        (status = 401, description = "REFRESH_TOKEN_INVALID, USER_SUSPENDED", body = ProblemDocument<'static>),
+        (status = 401, description = "REFRESH_TOKEN_INVALID, USER_SUSPENDED", body = ProblemDocument, content_type = MEDIA_TYPE),
         Anyone, WithBody,
     )
 )]
@@ -204,7 +203,9 @@ fn tokens(state: &AppState, user: &User, refresh_token: String) -> Result<Json<T
 }
 
 /// The caller's profile.
-#[utoipa::path(get, path = "/v1/users/me", tag = "users", responses((status = 200, body = UserBody), SignedIn))]
+#[utoipa::path(get, path = "/v1/users/me", tag = "users",
+    responses((status = 200, body = UserBody, headers(("ETag" = String))), SignedIn)
+)]
 async fn get_me(Caller(user): Caller) -> Versioned<UserBody> {
     shown(&user)
 }
@@ -213,13 +214,18 @@ async fn get_me(Caller(user): Caller) -> Versioned<UserBody> {
 #[serde(deny_unknown_fields)]
 struct PatchMeBody {
     /// 1 to 100 characters.
+    #[schema(value_type = Option<PersonName>)]
     name: Option<String>,
 }
 
 /// Changes the caller's profile.
 #[utoipa::path(
-    patch, path = "/v1/users/me", tag = "users", request_body = PatchMeBody,
-    responses((status = 200, body = UserBody), (status = 412, description = "the version is another", body = ProblemDocument<'static>), SignedIn, WithBody)
+    patch, path = "/v1/users/me", tag = "users", params(IfMatch), request_body = PatchMeBody,
+    responses(
+        (status = 200, body = UserBody, headers(("ETag" = String))),
+        (status = 412, description = "the version is another", body = ProblemDocument, content_type = MEDIA_TYPE),
+        SignedIn, WithBody,
+    )
 )]
 async fn patch_me(
     State(state): State<AppState>,
@@ -243,7 +249,7 @@ async fn patch_me(
 /// Everybody, newest first.
 #[utoipa::path(
     get, path = "/v1/users", tag = "users",
-    params(("limit" = Option<u32>, Query, description = "1 to 100, default 20"), ("cursor" = Option<String>, Query)),
+    params(Paging),
     responses((status = 200, body = Page<UserBody>), AdminsOnly)
 )]
 async fn list_users(
@@ -262,7 +268,11 @@ async fn list_users(
 /// A user.
 #[utoipa::path(
     get, path = "/v1/users/{id}", tag = "users", params(("id" = Uuid, Path)),
-    responses((status = 200, body = UserBody), (status = 404, description = "No such thing", body = ProblemDocument<'static>), AdminsOnly)
+    responses(
+        (status = 200, body = UserBody, headers(("ETag" = String))),
+        (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE),
+        AdminsOnly,
+    )
 )]
 async fn get_user(
     State(state): State<AppState>,
@@ -280,22 +290,23 @@ fn find(state: &AppState, id: UserId) -> Result<User, Problem> {
 #[serde(deny_unknown_fields)]
 struct PatchUserBody {
     /// `ACTIVE` or `SUSPENDED`; a suspension works at once.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::UserStatus>)]
     status: Option<UserStatus>,
     /// `customer` or `admin`.
-    #[schema(value_type = Option<String>)]
+    #[schema(value_type = Option<words::Role>)]
     role: Option<Role>,
     /// Why; recorded with who.
+    #[schema(value_type = Option<ReasonText>)]
     reason: Option<String>,
 }
 
 /// Changes a user's status or role.
 #[utoipa::path(
-    patch, path = "/v1/users/{id}", tag = "users", params(("id" = Uuid, Path)), request_body = PatchUserBody,
+    patch, path = "/v1/users/{id}", tag = "users", params(("id" = Uuid, Path), IfMatch), request_body = PatchUserBody,
     responses(
-        (status = 200, body = UserBody),
-        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
-        (status = 412, description = "the version is another", body = ProblemDocument<'static>),
+        (status = 200, body = UserBody, headers(("ETag" = String))),
+        (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 412, description = "the version is another", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody,
     )
 )]
@@ -323,9 +334,10 @@ async fn patch_user(
 #[serde(deny_unknown_fields)]
 struct AdjustBody {
     /// Minor units to grant, or to take if negative.
-    #[schema(value_type = i64)]
+    #[schema(value_type = Change)]
     adjust: Money,
     /// Why; recorded with who.
+    #[schema(value_type = ReasonText)]
     reason: String,
 }
 
@@ -334,8 +346,8 @@ struct AdjustBody {
     post, path = "/v1/users/{id}/points", tag = "users", params(("id" = Uuid, Path)), request_body = AdjustBody,
     responses(
         (status = 200, body = PointsBody),
-        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
-        (status = 409, description = "POINTS_WOULD_BE_NEGATIVE", body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 409, description = "POINTS_WOULD_BE_NEGATIVE", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody,
     )
 )]

@@ -4,7 +4,7 @@ use crate::app::AppState;
 use crate::describe::AdminsOnly;
 use crate::extract::{Admin, Id, Page, Paging, Params};
 use crate::prefer::catch_up;
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::OrderId;
@@ -21,7 +21,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(timeline)).routes(routes!(events))
+    OpenApiRouter::new().routes(routes!(order_timeline)).routes(routes!(list_events))
 }
 
 /// Something that a domain said about an order (or a top-up).
@@ -116,9 +116,9 @@ fn place(at_ms: i64, database: usize, position: u64, index: usize) -> Uuid {
 /// The timeline of an order.
 #[utoipa::path(
     get, path = "/v1/admin/orders/{id}/timeline", tag = "admin", params(("id" = Uuid, Path)),
-    responses((status = 200, body = Timeline), (status = 404, description = "No such thing", body = ProblemDocument<'static>), AdminsOnly)
+    responses((status = 200, body = Timeline), (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE), AdminsOnly)
 )]
-async fn timeline(
+async fn order_timeline(
     State(state): State<AppState>,
     _: Admin,
     Id(id): Id<OrderId>,
@@ -142,13 +142,12 @@ const MOST_ORDERS: u32 = 100;
     get, path = "/v1/admin/events", tag = "admin",
     params(
         ("order_id" = Option<Uuid>, Query, description = "events of this order (or top-up)"),
-        ("trace_id" = Option<String>, Query, description = "events of the orders that this trace made (32 hex digits)"),
-        ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
-        ("cursor" = Option<String>, Query),
+        ("trace_id" = Option<String>, Query, pattern = "^[0-9a-f]{32}$", description = "events of the orders that this trace made (32 hex digits)"),
+        Paging,
     ),
     responses((status = 200, body = Page<EventBody>), AdminsOnly)
 )]
-async fn events(
+async fn list_events(
     State(state): State<AppState>,
     _: Admin,
     Params(filters): Params<EventFilters>,

@@ -1,9 +1,9 @@
 //! Dead letters: what could not go on by itself, and how an operator ends it.
 
 use crate::app::AppState;
-use crate::describe::{AdminsOnly, WithBody};
+use crate::describe::{AdminsOnly, ReasonText, WithBody, words};
 use crate::extract::{Admin, Body, Id, Page, Paging, Params};
-use crate::problem::{Problem, ProblemDocument};
+use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -22,7 +22,10 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(redrive)).routes(routes!(resolve))
+    OpenApiRouter::new()
+        .routes(routes!(list_dead_letters))
+        .routes(routes!(redrive_dead_letter))
+        .routes(routes!(resolve_dead_letter))
 }
 
 /// A dead letter, as shown.
@@ -35,7 +38,7 @@ struct LetterBody {
     order_id: Option<Uuid>,
     #[serde(skip_serializing_if = "Option::is_none")]
     step: Option<String>,
-    #[schema(value_type = String, example = "COMPENSATION")]
+    #[schema(value_type = words::LetterKind)]
     kind: LetterKind,
     error: String,
     attempts: i64,
@@ -43,7 +46,7 @@ struct LetterBody {
     first_at: Timestamp,
     #[schema(value_type = String, format = DateTime)]
     last_at: Timestamp,
-    #[schema(value_type = String, example = "OPEN")]
+    #[schema(value_type = words::LetterStatus)]
     status: LetterStatus,
 }
 
@@ -73,13 +76,12 @@ struct LetterFilters {
 #[utoipa::path(
     get, path = "/v1/admin/dead-letters", tag = "admin",
     params(
-        ("status" = Option<String>, Query, description = "only `OPEN`, `REDRIVEN` or `RESOLVED` ones"),
-        ("limit" = Option<u32>, Query, description = "1 to 100, default 20"),
-        ("cursor" = Option<String>, Query),
+        ("status" = Option<words::LetterStatus>, Query, description = "only `OPEN`, `REDRIVEN` or `RESOLVED` ones"),
+        Paging,
     ),
     responses((status = 200, body = Page<LetterBody>), AdminsOnly)
 )]
-async fn list(
+async fn list_dead_letters(
     State(state): State<AppState>,
     _: Admin,
     Params(filters): Params<LetterFilters>,
@@ -95,12 +97,12 @@ async fn list(
     post, path = "/v1/admin/dead-letters/{id}/redrive", tag = "admin", params(("id" = Uuid, Path)),
     responses(
         (status = 200, body = LetterBody),
-        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
-        (status = 409, description = "DEAD_LETTER_NOT_OPEN", body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 409, description = "DEAD_LETTER_NOT_OPEN", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly,
     )
 )]
-async fn redrive(
+async fn redrive_dead_letter(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Id(id): Id<LetterId>,
@@ -112,6 +114,7 @@ async fn redrive(
 #[serde(deny_unknown_fields)]
 struct ResolveBody {
     /// Why it is over, 1 to 500 characters; recorded with who.
+    #[schema(value_type = ReasonText)]
     note: String,
 }
 
@@ -121,12 +124,12 @@ struct ResolveBody {
     request_body = ResolveBody,
     responses(
         (status = 200, body = LetterBody),
-        (status = 404, description = "No such thing", body = ProblemDocument<'static>),
-        (status = 409, description = "DEAD_LETTER_NOT_OPEN", body = ProblemDocument<'static>),
+        (status = 404, description = "No such thing", body = ProblemDocument, content_type = MEDIA_TYPE),
+        (status = 409, description = "DEAD_LETTER_NOT_OPEN", body = ProblemDocument, content_type = MEDIA_TYPE),
         AdminsOnly, WithBody,
     )
 )]
-async fn resolve(
+async fn resolve_dead_letter(
     State(state): State<AppState>,
     Admin(admin): Admin,
     Id(id): Id<LetterId>,

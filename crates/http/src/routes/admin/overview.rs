@@ -17,7 +17,7 @@ use utoipa_axum::routes;
 use uuid::Uuid;
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
-    OpenApiRouter::new().routes(routes!(overview))
+    OpenApiRouter::new().routes(routes!(get_overview))
 }
 
 /// The shop at a glance.
@@ -82,7 +82,7 @@ struct DatabaseBody {
 
 /// How the shop is.
 #[utoipa::path(get, path = "/v1/admin/overview", tag = "admin", responses((status = 200, body = Overview), AdminsOnly))]
-async fn overview(State(state): State<AppState>, _: Admin) -> Result<Json<Overview>, Problem> {
+async fn get_overview(State(state): State<AppState>, _: Admin) -> Result<Json<Overview>, Problem> {
     let figures = read_figures(&state).await?;
     let recent = state.shop().system().signals().recent_alerts();
     Ok(Json(Overview {
