@@ -134,6 +134,8 @@ pub(crate) fn pay(
         }
         Quoted::Refused(reason, plan) => {
             let plan = Arc::new(Plan { saga: id, ..plan.as_ref().clone() });
+            // What was asked for is what is told of it, here as everywhere.
+            order.show_plan(&plan);
             refuse_at_quote(&mut order, &plan, reason.clone(), cx);
         }
     }

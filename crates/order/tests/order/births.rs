@@ -135,9 +135,11 @@ fn paying_starts_the_order_with_the_plan_of_its_payment() {
 fn a_refusal_at_the_payment_fails_the_order() {
     let mut bench = bench();
     let id = place(&mut bench, 1, Quote::Draft(Box::new(draft())));
-    let quote = Quoted::Refused(Reason::POINTS_SHORT, Box::new(draft()));
+    let asked = Plan { points: won(4_000), card_amount: won(20_000), ..draft() };
+    let quote = Quoted::Refused(Reason::POINTS_SHORT, Box::new(asked));
     bench.ask(PayOrder { quote, ..payment_of(id, 2) }).unwrap().unwrap();
     let order = row(&bench, id);
+    assert_eq!((order.points_used, order.card_amount), (won(4_000), won(20_000)), "as order.failed tells it");
     assert_eq!(
         (order.status, order.reason, order.wake_at),
         (SagaStatus::Failed, Some(Reason::POINTS_SHORT), None)
