@@ -13,6 +13,7 @@ mod pg_simulator;
 mod ranking;
 mod replay;
 mod serve;
+mod simulate;
 mod stopped;
 mod table;
 mod topology;
@@ -56,6 +57,7 @@ enum Command {
     Bench(bench::Bench),
     Compare(compare::Compare),
     Audit(audit::AuditCommand),
+    Simulate(simulate::Simulate),
     PgSimulator(pg_simulator::PgSimulator),
     Topology(topology::TopologyCommand),
     DeadLetters(dead_letters::DeadLetters),
@@ -118,7 +120,7 @@ impl Ended {
 }
 
 pub(crate) fn run(cli: Cli) -> ExitCode {
-    log_to_stderr(cli.log_format);
+    log_to_stderr(cli.log_format, matches!(cli.command, Command::Simulate(_)));
     let ended = match cli.command {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
@@ -126,6 +128,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Bench(bench) => bench.run(),
         Command::Compare(compare) => compare.run(),
         Command::Audit(audit) => audit.run(),
+        Command::Simulate(simulate) => simulate.run(),
         Command::PgSimulator(simulator) => simulator.run(),
         Command::Topology(topology) => topology.run(),
         Command::DeadLetters(letters) => letters.run(),
@@ -143,9 +146,11 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     }
 }
 
-fn log_to_stderr(format: LogFormat) {
+/// Where faults are what is looked for, they are no news.
+fn log_to_stderr(format: LogFormat, expects_faults: bool) {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_env("JUMUN_LOG").unwrap_or_else(|_| EnvFilter::new("warn,jumun=info"));
+    let usual = if expects_faults { "off" } else { "warn,jumun=info" };
+    let filter = EnvFilter::try_from_env("JUMUN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     match format {
         LogFormat::Human => builder.with_target(false).init(),

@@ -2,7 +2,8 @@
 
 use crate::ports::clock::Clock;
 use kernel::ids::Ids;
-use rand::Rng;
+use rand::rngs::StdRng;
+use rand::{RngCore, SeedableRng};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -11,6 +12,7 @@ pub struct V7Ids {
     clock: Arc<dyn Clock>,
     last_ms: u64,
     counter: u16,
+    chance: Box<dyn RngCore + Send>,
 }
 
 /// The counter within a millisecond has 12 bits.
@@ -20,7 +22,13 @@ impl V7Ids {
     /// Ids by `clock`, none of them made before `not_before_ms` (milliseconds since the epoch): the published horizon.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>, not_before_ms: u64) -> Self {
-        Self { clock, last_ms: not_before_ms, counter: 0 }
+        Self::drawn_from(Box::new(StdRng::from_os_rng()), clock, not_before_ms)
+    }
+
+    /// As [`V7Ids::new`], with `chance` as the source of what is random in them.
+    #[must_use]
+    pub fn drawn_from(chance: Box<dyn RngCore + Send>, clock: Arc<dyn Clock>, not_before_ms: u64) -> Self {
+        Self { clock, last_ms: not_before_ms, counter: 0, chance }
     }
 }
 
@@ -39,7 +47,7 @@ impl Ids for V7Ids {
         }
         // 12 bits of counter where UUIDv7 has rand_a, 62 random bits behind it.
         let mut tail = [0_u8; 10];
-        rand::rng().fill(&mut tail[2..]);
+        self.chance.fill_bytes(&mut tail[2..]);
         tail[..2].copy_from_slice(&self.counter.to_be_bytes());
         uuid::Builder::from_unix_timestamp_millis(self.last_ms, &tail).into_uuid()
     }

@@ -1,0 +1,21 @@
+//! Seeds that once found a fault.
+
+use crate::seeds::{broken, file};
+use jumun_sim::{Setup, run};
+
+/// Seed, topology, about how many orders, and what it found.
+const KEPT: &[(u64, &str, u32, &str)] = &[(
+    1,
+    "orchestrated-calls",
+    60,
+    "an order refused at its payment was shown with other amounts than were told of it",
+)];
+
+#[test]
+fn seeds_that_found_a_fault_find_it_no_more() {
+    for (seed, topology, orders, found) in KEPT {
+        let setup = Setup { seed: *seed, topology: file(topology), orders: *orders, tells: false };
+        let outcome = run(&setup).unwrap();
+        assert_eq!(broken(&outcome), [""; 0], "{topology}, seed {seed}: {found}");
+    }
+}
