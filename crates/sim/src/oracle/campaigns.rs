@@ -1,6 +1,6 @@
 //! Campaigns: what they offer, and whom they gave coupons.
 
-use super::breach::{Docket, Promise, id, named};
+use super::breach::{Docket, Promise, id, named, or_none};
 use super::register::{Moment, Register};
 use crate::clients::{Amount, Campaign, Coupon, Discount, Id, Millis, Refused, RequestId, Terms};
 use std::collections::BTreeMap;
@@ -75,7 +75,8 @@ impl Campaigns {
         let fits =
             refused.code == "QUANTITY_BELOW_ISSUED" && patch.quantity.is_some_and(|to| to < most_given);
         docket.check(fits, Promise::RefusedForCause, || {
-            let about = format!("a change of {} to {:?}", named("campaign", patch.campaign), patch.quantity);
+            let about =
+                format!("a change of {} to {}", named("campaign", patch.campaign), or_none(patch.quantity));
             (about, "done".to_owned(), format!("refused with {}", refused.code))
         });
     }

@@ -6,7 +6,7 @@ use super::keys::Scope;
 use super::orders::{OrderBook, Wanted, makes_sense};
 use super::people::Outcome;
 use super::register::Moment;
-use super::{Asked, Oracle};
+use super::{Asked, Oracle, words};
 use crate::clients::{
     Answer, Ask, Caller, Campaign, Coupon, Id, Listed, Millis, Order, Product, Refused, RequestId, Show,
     TopUp,
@@ -62,7 +62,11 @@ impl Oracle {
     /// An answer that cannot be one to what was asked.
     fn misfit(&mut self, asked: &Asked, what: &str) {
         self.docket.check(false, Promise::AnswersMakeSense, || {
-            (format!("the answer to {:?}", asked.request.ask), "one to it".to_owned(), what.to_owned())
+            (
+                format!("the answer to {}", words::ask(&asked.request.ask)),
+                "one to it".to_owned(),
+                what.to_owned(),
+            )
         });
     }
 
@@ -156,7 +160,7 @@ impl Oracle {
                     (
                         format!("the new product {sku}"),
                         format!("{stock} for {price} each"),
-                        format!("{product:?}"),
+                        format!("{} of {} for {} each", product.stock, product.sku, product.price),
                     )
                 });
                 self.catalogue.created(product, *stock, self.moment);
@@ -188,7 +192,7 @@ impl Oracle {
         }
         self.docket.check(balance >= 0, Promise::Conservation, || {
             (
-                format!("the balance told to {:?}", asked.request.from),
+                format!("the balance told to {}", words::caller(asked.request.from)),
                 "at least 0".to_owned(),
                 balance.to_string(),
             )
@@ -317,7 +321,7 @@ impl Oracle {
         };
         self.docket.check(!known || refused.status != 404, Promise::AcknowledgedIsDurable, || {
             (
-                format!("what {:?} is about", asked.request.ask),
+                format!("what is there for {}", words::ask(&asked.request.ask)),
                 "there, as it was told".to_owned(),
                 "gone".to_owned(),
             )

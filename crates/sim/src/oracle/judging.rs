@@ -1,10 +1,10 @@
 //! What an order was told to be, against what was asked for: each part judged once, as soon as it is known.
 
-use super::Oracle;
 use super::breach::{Promise, id, or_none};
 use super::campaigns::off;
 use super::orders::{OrderBook, Terms, leads_to};
 use super::register::Moment;
+use super::{Oracle, words};
 use crate::clients::{Amount, Card, Id, Payment, Points, Status};
 use std::collections::BTreeMap;
 
@@ -44,11 +44,7 @@ impl Oracle {
             book.lines.iter().map(|line| (line.product, line.quantity)).collect();
         let same = shown == wanted.lines && shown.len() == book.lines.len();
         self.docket.check(same, Promise::AnsweredOnce, || {
-            (
-                format!("what {} is for", book.name()),
-                format!("{:?}", wanted.lines),
-                format!("{:?}", book.lines),
-            )
+            (format!("what {} is for", book.name()), words::wanted(&wanted.lines), words::lines(&book.lines))
         });
         for line in &book.lines {
             let known = self.catalogue.was_ever(line.product, line.unit_price);
@@ -66,8 +62,8 @@ impl Oracle {
         let payments = payments_of(book);
         let fits = payments.iter().any(|(_, payment)| is_paid_as(terms, book.total, payment));
         self.docket.check(fits, Promise::NeverMisSold, || {
-            let wanted: Vec<&Payment> = payments.iter().map(|(_, payment)| payment).collect();
-            (format!("how {} is paid", book.name()), format!("{wanted:?}"), format!("{terms:?}"))
+            let wanted = words::payments(payments.iter().map(|(_, payment)| *payment));
+            (format!("how {} is paid", book.name()), wanted, words::terms(terms))
         });
     }
 
@@ -166,8 +162,9 @@ impl Oracle {
             _ => false,
         };
         self.docket.check(fits, Promise::RefusedForCause, || {
-            let wishes: Vec<&Payment> = payments.iter().map(|(_, payment)| payment).collect();
-            let expected = format!("one that {:?}, {wishes:?} can have", wanted.lines);
+            let wishes = words::payments(payments.iter().map(|(_, payment)| *payment));
+            let expected =
+                format!("one that an order for {} paid by {wishes} can have", words::wanted(&wanted.lines));
             (format!("the reason of {}", book.name()), expected, reason.clone())
         });
     }

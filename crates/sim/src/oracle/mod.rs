@@ -24,6 +24,7 @@ mod people;
 mod register;
 mod rules;
 mod verdict;
+mod words;
 
 #[cfg(test)]
 mod tests;

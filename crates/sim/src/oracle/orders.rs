@@ -2,6 +2,7 @@
 
 use super::breach::{Docket, Promise, id, named, or_none};
 use super::register::Moment;
+use super::words;
 use crate::clients::{Amount, Id, Line, Millis, Order, Payment, Status, Step, StepStatus};
 use std::collections::BTreeMap;
 
@@ -222,15 +223,19 @@ impl OrderBook {
             self.lines == order.lines && self.total == order.total,
             Promise::AcknowledgedIsDurable,
             || {
-                let was = format!("{:?}, total {}", self.lines, self.total);
-                (format!("what {name} is for"), was, format!("{:?}, total {}", order.lines, order.total))
+                let was = format!("{}, total {}", words::lines(&self.lines), self.total);
+                (
+                    format!("what {name} is for"),
+                    was,
+                    format!("{}, total {}", words::lines(&order.lines), order.total),
+                )
             },
         );
         if order.status != Status::Created {
             let terms = Terms::of(order);
             let was = *self.terms.get_or_insert(terms);
             docket.check(was == terms, Promise::AcknowledgedIsDurable, || {
-                (format!("how {name} is paid"), format!("{was:?}"), format!("{terms:?}"))
+                (format!("how {name} is paid"), words::terms(was), words::terms(terms))
             });
         }
         if let Some(reason) = &order.reason {
@@ -245,7 +250,7 @@ impl OrderBook {
                 self.steps.clone_from(&names);
             }
             docket.check(self.steps == names, Promise::AcknowledgedIsDurable, || {
-                (format!("the plan of {name}"), format!("{:?}", self.steps), format!("{names:?}"))
+                (format!("the plan of {name}"), words::list(&self.steps), words::list(&names))
             });
         }
     }
@@ -305,6 +310,6 @@ fn steps_make_sense(order: &Order, name: &str, docket: &mut Docket) {
     let pays = order.steps.iter().any(|step| step.name == "payment");
     docket.check(!began || pays, Promise::AllOrNothing, || {
         let names: Vec<&str> = order.steps.iter().map(|step| step.name.as_str()).collect();
-        (format!("the plan of {name}"), "one that ends with a payment".to_owned(), format!("{names:?}"))
+        (format!("the plan of {name}"), "one that ends with a payment".to_owned(), words::list(names))
     });
 }

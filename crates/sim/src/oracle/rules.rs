@@ -1,8 +1,8 @@
 //! The rules of orders: what can be cancelled, shipped and paid, judged by the answers to those who tried.
 
-use super::breach::Promise;
+use super::breach::{Promise, or_none};
 use super::orders::leads_to;
-use super::{Asked, Oracle};
+use super::{Asked, Oracle, words};
 use crate::clients::{Caller, Id, Order, Payment, Points, Refused, Status};
 
 impl Oracle {
@@ -108,7 +108,10 @@ impl Oracle {
     /// No order was made.
     pub(super) fn order_refused(&mut self, payment: Option<&Payment>, refused: &Refused) {
         self.docket.check(is_no_quote(payment, &refused.code), Promise::RefusedForCause, || {
-            let about = format!("an order that is paid by {payment:?}");
+            let about = format!(
+                "an order that is paid by {}",
+                or_none(payment.map(|payment| words::payment(*payment)))
+            );
             (about, "made".to_owned(), format!("refused with {}", refused.code))
         });
     }

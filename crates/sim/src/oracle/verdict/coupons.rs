@@ -1,7 +1,7 @@
 //! Coupons: how many were given out, to whom, and which orders use them.
 
-use super::super::Oracle;
 use super::super::breach::{Promise, id, named, or_none};
+use super::super::{Oracle, words};
 use super::TIMER;
 use super::stock::confirmed;
 use crate::clients::{Amount, CouponStatus, Id, Millis};
@@ -16,11 +16,11 @@ impl Oracle {
         let used_by: BTreeMap<Id, Id> = users.iter().map(|(order, coupon)| (*coupon, *order)).collect();
         self.docket.check(used_by.len() == users.len(), Promise::ExactlyOneEffect, || {
             let twice = users.iter().filter(|(order, coupon)| used_by.get(coupon) != Some(order));
-            let twice: Vec<String> = twice.map(|(_, coupon)| id(*coupon)).collect();
+            let twice = twice.map(|(_, coupon)| id(*coupon));
             (
                 "coupons".to_owned(),
                 "used by one confirmed order each".to_owned(),
-                format!("used by several: {twice:?}"),
+                format!("used by several: {}", words::list(twice)),
             )
         });
         let listed: BTreeMap<Id, _> =

@@ -5,10 +5,10 @@ mod points;
 mod stock;
 mod witnesses;
 
-use super::Oracle;
-use super::breach::{Breach, Docket, Promise, id, named};
+use super::breach::{Breach, Docket, Promise, id, named, or_none};
 use super::orders::Wanted;
 use super::register::Moment;
+use super::{Oracle, words};
 use crate::clients::{Amount, Ask, Caller, Id, Line, Millis, Order, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,7 +45,11 @@ impl Oracle {
     fn judge_closing(&mut self) {
         for (show, code) in &self.closing.seen.refused {
             self.docket.check(false, Promise::AnswersMakeSense, || {
-                (format!("{show:?} at rest"), "shown".to_owned(), format!("refused with {code}"))
+                (
+                    format!("{} at rest", words::show(*show)),
+                    "shown".to_owned(),
+                    format!("refused with {code}"),
+                )
             });
         }
         let complete = self.has_seen_all();
@@ -144,7 +148,7 @@ impl Oracle {
 fn check_view(view: &Order, order: Option<&Order>, list: &str, docket: &mut Docket) {
     docket.check(order.is_none_or(|order| order == view), Promise::ReadModelsFollow, || {
         let about = format!("order {} in the list of {list}", id(view.id));
-        (about, order.map_or_else(String::new, |order| format!("{order:?}")), format!("{view:?}"))
+        (about, or_none(order.map(words::order)), words::order(view))
     });
 }
 

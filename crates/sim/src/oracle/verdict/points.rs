@@ -1,8 +1,8 @@
 //! Points: the balance that the oracle's own books say, and a history that tells how it came to be.
 
-use super::super::Oracle;
 use super::super::breach::{Docket, Promise, id, named};
 use super::super::people::{Outcome, Person};
+use super::super::{Oracle, words};
 use crate::clients::{Amount, Change, ChangeKind, Id, Order, Status, TopUpStatus};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -91,7 +91,7 @@ impl Account<'_> {
             let follows = change.balance == before + change.amount && change.balance >= 0;
             docket.check(follows && ids.insert(change.id), Promise::Conservation, || {
                 let expected = format!("a change of {} from {before}, listed once", change.amount);
-                (format!("change {} in {}", id(change.id), self.name()), expected, format!("{change:?}"))
+                (format!("change {} in {}", id(change.id), self.name()), expected, words::change(change))
             });
             before = change.balance;
         }
@@ -119,7 +119,7 @@ impl Account<'_> {
                 Promise::ExactlyOneEffect,
                 || {
                     let expected = "a grant that was asked for and not refused".to_owned();
-                    (format!("change {} in {}", id(change.id), self.name()), expected, format!("{change:?}"))
+                    (format!("change {} in {}", id(change.id), self.name()), expected, words::change(change))
                 },
             );
         }
@@ -158,7 +158,7 @@ impl Account<'_> {
                 Promise::ExactlyOneEffect,
                 || {
                     let expected = "the points of an order of this user".to_owned();
-                    (format!("change {} in {}", id(change.id), self.name()), expected, format!("{change:?}"))
+                    (format!("change {} in {}", id(change.id), self.name()), expected, words::change(change))
                 },
             );
             let moved = moved.entry(change.order.unwrap_or(0)).or_default();

@@ -1,9 +1,9 @@
 //! Stock and sales: what confirmed orders took, and nothing else.
 
-use super::super::Oracle;
-use super::super::breach::Promise;
+use super::super::breach::{Promise, id, named};
 use super::super::catalogue::Item;
 use super::super::people::Outcome;
+use super::super::{Oracle, words};
 use crate::clients::{Amount, Id, Order, Status};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,7 +72,7 @@ impl Oracle {
                 None => surely == 0 || full && surely <= least,
             };
             self.docket.check(fits, Promise::ReadModelsFollow, || {
-                let about = super::super::breach::named("the sales count of product", product);
+                let about = named("the sales count of product", product);
                 (about, surely.to_string(), sold.unwrap_or(0).to_string())
             });
         }
@@ -81,7 +81,8 @@ impl Oracle {
             ranked && shown.len() == self.closing.seen.best_sellers.len(),
             Promise::ReadModelsFollow,
             || {
-                let saw = format!("{:?}", self.closing.seen.best_sellers);
+                let sold = self.closing.seen.best_sellers.iter();
+                let saw = words::list(sold.map(|(product, sold)| format!("{sold} of {}", id(*product))));
                 ("the best sellers".to_owned(), "best first, each once".to_owned(), saw)
             },
         );

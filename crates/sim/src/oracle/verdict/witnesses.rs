@@ -1,7 +1,7 @@
 //! The witnesses from outside: the payment gateway's own book, and what the data platform took.
 
-use super::super::Oracle;
 use super::super::breach::{Docket, Promise, id, named};
+use super::super::{Oracle, words};
 use super::stock::confirmed;
 use crate::clients::{Amount, Delivery, Id, Order, PgStatus, Status, TopUpStatus, Word};
 use std::collections::{BTreeMap, BTreeSet};
@@ -71,7 +71,7 @@ impl Oracle {
             let first = *ids.entry(delivery.id.as_str()).or_insert(delivery);
             self.docket.check(first == delivery, Promise::FinalWordsAreDelivered, || {
                 let about = format!("what the data platform took again as {}", delivery.id);
-                (about, format!("{first:?}"), format!("{delivery:?}"))
+                (about, words::delivery(first), words::delivery(delivery))
             });
             if std::ptr::eq(first, delivery) {
                 by_order.entry(delivery.order).or_default().push(delivery);
@@ -87,7 +87,7 @@ impl Oracle {
                 (
                     named("what the data platform took of order", order),
                     "nothing: there is none".to_owned(),
-                    format!("{words:?}"),
+                    words::list(words),
                 )
             });
         }
@@ -99,7 +99,7 @@ fn judge_words(order: &Order, took: &[&Delivery], excused: bool, docket: &mut Do
     let about = || named("what the data platform took of order", order.id);
     for delivery in took {
         docket.check(is_right(delivery, order), Promise::FinalWordsAreDelivered, || {
-            (about(), format!("{order:?}"), format!("{delivery:?}"))
+            (about(), words::order(order), words::delivery(delivery))
         });
     }
     let said = |words: &[Word]| -> Vec<Word> {
@@ -109,7 +109,7 @@ fn judge_words(order: &Order, took: &[&Delivery], excused: bool, docket: &mut Do
         (said(&[Word::Confirmed, Word::Failed, Word::Cancelled]), final_words(order.status));
     let fits = finals == expected || excused && expected.starts_with(&finals);
     docket.check(fits, Promise::FinalWordsAreDelivered, || {
-        (about(), format!("{expected:?}"), format!("{finals:?}"))
+        (about(), words::list(&expected), words::list(&finals))
     });
     let payments = said(&[Word::PaymentApproved, Word::PaymentCancelled]);
     let is_step = order.steps.iter().any(|step| step.name == "delivery");
@@ -124,7 +124,7 @@ fn judge_words(order: &Order, took: &[&Delivery], excused: bool, docket: &mut Do
         _ => false,
     };
     docket.check(fits, Promise::FinalWordsAreDelivered, || {
-        (about(), format!("as the payment of an order that is {}", order.status), format!("{payments:?}"))
+        (about(), format!("as the payment of an order that is {}", order.status), words::list(&payments))
     });
 }
 
