@@ -82,6 +82,8 @@ fn a_refusal_about_the_order_is_an_order_and_any_other_makes_none() {
             (mug, 1, no_card, "CARD_REQUIRED"),
             (mug, 1, with_points(1_501), "POINTS_EXCEED_TOTAL"),
             (mug, 1, with_points(-1), "INVALID_FIELD"),
+            // What is wrong with the body itself is said before anything is looked up.
+            (5, 1, with_points(-1), "INVALID_FIELD"),
             (mug, 1, with_points(i64::MAX), "INVALID_FIELD"),
         ] {
             let place = world.place(product, count, payment);
