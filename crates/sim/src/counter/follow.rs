@@ -54,6 +54,10 @@ impl<F: FnOnce(&Sight<'_>) -> Result<Turn, No>> Wait for Following<F> {
         }
         self.then.take().map(|then| then(sight)).transpose()
     }
+
+    fn until(&self) -> Option<Millis> {
+        Some(self.until)
+    }
 }
 
 /// How far the database of `follower` has taken in `log`, in all its lanes.

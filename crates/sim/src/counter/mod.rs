@@ -92,6 +92,16 @@ impl Pending {
         }
     }
 
+    /// When it comes to something at the latest, whatever happens: a patience is over then. `None` while an answer is waited for that
+    /// only comes by itself.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Millis> {
+        match &self.stage {
+            Stage::Waits(wait) => wait.until(),
+            Stage::Over(_) => None,
+        }
+    }
+
     /// Whether whoever was to answer is gone, with the process that it was asked in: nothing will ever come of this.
     #[must_use]
     pub fn is_orphaned(&self) -> bool {

@@ -136,6 +136,10 @@ impl Wait for Inquiry {
         }
         shown(sight, self.order).map(Some)
     }
+
+    fn until(&self) -> Option<Millis> {
+        Some(self.until)
+    }
 }
 
 /// The order as it is now; where the topology answers with settled orders, once it is settled or the patience is over.
@@ -186,6 +190,10 @@ impl Wait for Settling {
         }
         let order = found(sight, order)?;
         if is_over || order.status.is_settled() { told(&order).map(Some) } else { Ok(None) }
+    }
+
+    fn until(&self) -> Option<Millis> {
+        Some(self.until)
     }
 }
 

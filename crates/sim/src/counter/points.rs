@@ -100,6 +100,10 @@ impl Wait for Settling {
         let charge = found(sight, self.charge)?;
         Ok((is_over || charge.status != ChargeStatus::Pending).then(|| told(&charge)))
     }
+
+    fn until(&self) -> Option<Millis> {
+        Some(self.until)
+    }
 }
 
 /// One top-up of the caller's.

@@ -2,7 +2,7 @@
 
 use super::Sight;
 use super::refusals::No;
-use crate::clients::Answer;
+use crate::clients::{Answer, Millis};
 use kernel::{Command, Refused};
 use parking_lot::Mutex;
 use runtime::{CommandError, System};
@@ -20,6 +20,11 @@ pub(super) enum Turn {
 pub(super) trait Wait {
     /// How the request goes on, once what was waited for is there; `None` until then.
     fn poll(&mut self, sight: &Sight<'_>) -> Result<Option<Turn>, No>;
+
+    /// When the request goes on although it is not there; `None` if it is waited for without end.
+    fn until(&self) -> Option<Millis> {
+        None
+    }
 
     /// Whether it will never be there.
     fn is_orphaned(&self) -> bool {

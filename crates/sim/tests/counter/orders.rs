@@ -149,6 +149,23 @@ fn an_order_made_without_payment_is_paid_once() {
 }
 
 #[test]
+fn an_order_whose_payment_is_refused_looks_the_same_wherever_it_is_shown() {
+    for mut world in both() {
+        let (kim, mug) = (world.customer(100), world.product(1_500, 5));
+        let place = world.place(mug, 1, None);
+        let made = order(world.told(kim, place)).id;
+        let payment = Payment { points: Points::Amount(700), ..CARD };
+        let failed = order(world.told(kim, Ask::Pay { key: Key(1), order: made, payment }));
+        assert_eq!((failed.status, failed.reason.as_deref()), (Status::Failed, Some("POINTS_SHORT")));
+        assert_eq!((failed.points_used, failed.card_amount), (700, 800));
+        match world.show(kim, Show::Orders(Page::FIRST)) {
+            Answer::Orders(page) => assert_eq!(page.items, [failed]),
+            other => panic!("no orders: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn an_order_is_cancelled_by_its_customer_or_an_administrator() {
     for mut world in both() {
         let (kim, lee, mug) = (world.customer(9_000), world.customer(0), world.product(1_500, 5));
@@ -222,7 +239,7 @@ fn lists_wait_until_the_read_model_has_heard_of_every_order() {
     let made = world.buy(kim, mug, 1).id;
     let mut pending = world.begin(kim, Ask::Show(Show::Orders(Page::FIRST)));
     world.run();
-    assert_eq!(world.poll(&mut pending), None);
+    assert_eq!((world.poll(&mut pending), pending.ends_at()), (None, Some(world.now() + PATIENCE)));
     world.let_go();
     let Heard::Answer(answer) = world.heard(pending) else { panic!() };
     assert_eq!(listed(answer), [(made, Status::Confirmed)]);
@@ -241,8 +258,12 @@ fn an_order_whose_gateway_is_slow_is_answered_as_it_stands_when_the_patience_is_
     let began = world.now();
     world.pg.stuck(true);
     let place = world.place(mug, 1, Some(CARD));
-    let made = order(world.told(kim, place.clone()));
-    assert_eq!((made.status, world.now() - began), (Status::Pending, PATIENCE));
+    let mut pending = world.begin(kim, place.clone());
+    assert_eq!(pending.ends_at(), None, "nobody waits in vain for a birth");
+    world.run();
+    assert_eq!((world.poll(&mut pending), pending.ends_at()), (None, Some(began + PATIENCE)));
+    let Heard::Answer(answer) = world.heard(pending) else { panic!() };
+    assert_eq!((order(answer).status, world.now() - began), (Status::Pending, PATIENCE));
 
     let again = world.begin(kim, place);
     world.pg.stuck(false);
