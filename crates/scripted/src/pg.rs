@@ -32,6 +32,16 @@ pub enum OnCharge {
     TakesLate,
 }
 
+impl OnCharge {
+    /// Whether money is taken, now or later.
+    fn charges(self) -> bool {
+        match self {
+            Self::Takes | Self::TimesOutCharged | Self::GoesSilent | Self::Waits | Self::TakesLate => true,
+            Self::Declines | Self::TimesOut | Self::Breaks => false,
+        }
+    }
+}
+
 /// What one cancel comes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnCancel {
@@ -273,10 +283,13 @@ impl State {
     /// `None`: held back, or never answered.
     fn answer_charge(&mut self, charge: PgCharge, card_token: &str) -> Option<PgAnswer> {
         let timeout = || Some(PgAnswer::Unknown { detail: "timeout".to_owned() });
+        let card = by_card(card_token);
         let script = match self.charges.pop_front() {
+            // No script takes money from a card that cannot be charged.
+            Some(script) if script.charges() && !card.charges() => card,
             Some(script) => script,
             None if self.stuck => OnCharge::Waits,
-            None => by_card(card_token),
+            None => card,
         };
         match script {
             OnCharge::Takes => {

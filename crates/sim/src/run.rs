@@ -144,7 +144,8 @@ impl Run {
     /// When a client next does something by themselves.
     fn next_request(&self) -> Duration {
         let now = self.now();
-        let gives_up = self.open.values().map(|open| open.gives_up_at).min();
+        let ends = |open: &Open| open.pending.as_ref().and_then(Pending::ends_at).unwrap_or(open.gives_up_at);
+        let gives_up = self.open.values().map(|open| ends(open).min(open.gives_up_at)).min();
         let at = [self.population.wakes_at(), gives_up].into_iter().flatten().min();
         let wait = at.map_or(60_000, |at| at.saturating_sub(now).max(1));
         self.elapsed() + Duration::from_millis(wait.unsigned_abs())
