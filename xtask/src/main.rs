@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
 mod lint;
+mod mutants;
 mod phases;
 mod run;
 mod schemathesis;
@@ -34,6 +35,8 @@ enum Task {
     Lint,
     /// Check what reviews would repeat: forbidden edges, impure domains, long functions, dead files.
     Tidy,
+    /// Turn on one deliberate bug after the other, and show which layer of checks catches it.
+    Mutants(mutants::Mutants),
     /// Ask a running server everything that its OpenAPI description allows, and much that it does not. Needs Python 3.
     Schemathesis(schemathesis::Schemathesis),
 }
@@ -43,6 +46,7 @@ fn main() -> ExitCode {
         Task::Test { args } => test::run(&args),
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
+        Task::Mutants(asked) => mutants::run(&asked),
         Task::Schemathesis(asked) => schemathesis::run(&asked),
     };
     outcome.unwrap_or_else(|error| {
