@@ -51,6 +51,23 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// Whether somebody waits for its answer.
+    #[must_use]
+    pub fn is_awaited(&self) -> bool {
+        matches!(self, Self::Command { reply: Some(_), .. } | Self::Letter { reply: Some(_), .. })
+    }
+
+    /// The delivery, if it is one.
+    #[must_use]
+    pub fn delivery(&self) -> Option<&Delivery> {
+        match self {
+            Self::Delivery(delivery) => Some(delivery),
+            Self::Command { .. } | Self::Due { .. } | Self::Letter { .. } => None,
+        }
+    }
+}
+
 /// A row of another database's log.
 #[derive(Clone)]
 pub struct Delivery {

@@ -15,6 +15,7 @@ use kernel::domain::{Alert, OutsideCall, Speech, Withdrawn};
 use kernel::ids::Ids;
 use kernel::routing::Routing;
 use kernel::said::Entry;
+use kernel::state::Write;
 use kernel::{Cx, Domain, DomainName, Key, Keys, Plan, Said, SaidEvent, Step, Table, Timestamp, WorkingSet};
 use rustc_hash::FxHashMap;
 use smol_str::SmolStr;
@@ -66,6 +67,33 @@ pub struct Turn {
     pub rows: usize,
     /// Whether anything was committed; a batch of nothing relevant is not.
     pub committed: bool,
+}
+
+/// A batch that did not end in a commit, as far as is known.
+pub struct Failed {
+    /// What the store says.
+    pub error: StoreError,
+    /// What the batch leaves to do if it was committed all the same: [`Store::settle`] knows, [`Turn::placed`] completes it. None if
+    /// it cannot have been.
+    pub unsettled: Option<Box<Turn>>,
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { error, unsettled: None }
+    }
+}
+
+impl Turn {
+    /// Committed, with its first log row at `first`.
+    #[must_use]
+    pub fn placed(mut self, first: Position) -> Self {
+        (self.first, self.committed) = (first, true);
+        for (position, (place, _)) in (first.0..).zip(&mut self.entries) {
+            *place = Position(position);
+        }
+        self
+    }
 }
 
 /// A row whose due column was written.
@@ -125,14 +153,14 @@ impl Engine {
     /// with that error: how a message whose rows the store rejects leaves its neighbours alone.
     ///
     /// # Errors
-    /// What the store says; nothing is committed then, and the same work may be run again.
+    /// What the store says; the same work may be run again unless it turns out that this run was committed.
     pub fn turn(
         &mut self,
         store: &mut dyn Store,
         work: &[Work],
         now: Timestamp,
         set_aside: Option<&str>,
-    ) -> Result<Turn, StoreError> {
+    ) -> Result<Turn, Failed> {
         let mut batch = Batch::new(now);
         let (items, due) = self.items(work);
         let cursors = last_positions(work);
@@ -148,7 +176,7 @@ impl Engine {
             Ok(token) => token,
             Err(error) => {
                 store.roll_back();
-                return Err(error);
+                return Err(error.into());
             }
         };
         for cursor in cursors {
@@ -288,7 +316,7 @@ impl Engine {
         item::keys(&parts, item, keys)
     }
 
-    fn commit(&self, store: &mut dyn Store, batch: Batch<'_>) -> Result<Turn, StoreError> {
+    fn commit(&self, store: &mut dyn Store, batch: Batch<'_>) -> Result<Turn, Failed> {
         let Batch { now, state, mut turn, log, .. } = batch;
         let writes = state.into_writes();
         let mut rows = Vec::with_capacity(log.len());
@@ -298,10 +326,18 @@ impl Engine {
             })?;
             rows.push(LogRow { key: entry.key, at: now, body: body.into() });
         }
-        turn.first = store.commit(&writes, &rows)?;
-        turn.committed = true;
         turn.rows = writes.len();
-        turn.entries = (turn.first.0..).map(Position).zip(log.into_iter().map(Arc::new)).collect();
+        turn.entries = log.into_iter().map(|entry| (Position(0), Arc::new(entry))).collect();
+        self.note_due(&writes, &mut turn);
+        match store.commit(&writes, &rows) {
+            Ok(first) => Ok(turn.placed(first)),
+            Err(error @ StoreError::Rejected(_)) => Err(error.into()),
+            Err(error) => Err(Failed { error, unsettled: Some(Box::new(turn)) }),
+        }
+    }
+
+    /// Notes which of the written rows fall due, and which do not any more.
+    fn note_due(&self, writes: &[Write], turn: &mut Turn) {
         for domain in &self.domains {
             for due in domain.due() {
                 let Some(column) = due.table.column(due.column) else { continue };
@@ -317,7 +353,6 @@ impl Engine {
                 }
             }
         }
-        Ok(turn)
     }
 
     /// What is decided first, commands and messages, and what has fallen due.

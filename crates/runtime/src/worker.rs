@@ -7,7 +7,7 @@ use crate::clock_guard::{ClockGuard, Sighting};
 use crate::door::{CommandError, Door};
 use crate::feed::Feed;
 use crate::fence::Token;
-use crate::message::{Delivery, Work};
+use crate::message::Work;
 use crate::ports::clock::Clock;
 use crate::ports::guard::{Guard, Hold};
 use crate::ports::outside::Outside;
@@ -17,7 +17,7 @@ use crate::prune::{self, Pruning};
 use crate::system::{Counts, Signals};
 use crate::tail::Tail;
 use crate::timers::Timers;
-use crate::turn::{DueRow, Engine, Turn};
+use crate::turn::{DueRow, Engine, Failed, Turn};
 use kernel::state::Write;
 use kernel::time::Backoff;
 use kernel::{DomainName, Key, Record, Timestamp, Value};
@@ -83,6 +83,8 @@ pub struct Worker {
     clocks: ClockGuard,
     /// Batches gathered but not yet committed, oldest first; more than one after a bisection.
     pending: VecDeque<Vec<Work>>,
+    /// What the first of them leaves to do if its last run was committed, which is not known yet.
+    unsettled: Option<Box<Turn>>,
     failures: u32,
     /// When the database is looked at again.
     look_at: Duration,
@@ -149,6 +151,7 @@ impl Worker {
             config: parts.config,
             clocks: ClockGuard::default(),
             pending: VecDeque::new(),
+            unsettled: None,
             failures: 0,
             look_at: Duration::ZERO,
             save_at: Duration::ZERO,
@@ -169,13 +172,17 @@ impl Worker {
 
     /// Runs until the door is closed and nothing waits behind it.
     pub fn run(mut self) {
+        let mut tries = self.config.patience;
         loop {
             match self.step() {
                 Stepped::Worked => {}
-                Stepped::Idle(_) if self.door.is_closed() && self.door.depth() == 0 => {
-                    return self.save_cursors();
+                Stepped::Idle(wait) if !self.door.is_closed() || self.door.depth() > 0 => {
+                    self.door.wait(wait)
                 }
-                Stepped::Idle(wait) => self.door.wait(wait),
+                Stepped::Idle(_) if self.pending.is_empty() => return self.save_cursors(),
+                Stepped::Idle(_) if tries > 0 => tries -= 1,
+                // What could not be committed stays where it came from: no cursor may pass it.
+                Stepped::Idle(_) => return,
             }
         }
     }
@@ -340,7 +347,12 @@ impl Worker {
         }
         let Some(work) = self.pending.pop_front() else { return Stepped::Worked };
         let (begun, now) = self.time();
-        match self.engine.turn(self.store.as_mut(), &work, now, None) {
+        let turn = match self.settle() {
+            Ok(Some(turn)) => Ok(turn),
+            Ok(None) => self.engine.turn(self.store.as_mut(), &work, now, None),
+            Err(failed) => Err(failed),
+        };
+        match turn {
             Ok(turn) => {
                 self.failures = 0;
                 let batch = Counts {
@@ -357,10 +369,17 @@ impl Worker {
                 self.finish(work, turn);
                 Stepped::Worked
             }
-            Err(StoreError::Rejected(error)) => self.bisect(work, &error, now),
-            Err(error @ (StoreError::Retry(_) | StoreError::Full(_) | StoreError::Unusable(_))) => {
-                self.put_back(work, &error)
-            }
+            Err(Failed { error: StoreError::Rejected(error), .. }) => self.bisect(work, &error, now),
+            Err(failed) => self.put_back(work, failed),
+        }
+    }
+
+    /// What the last run of the first batch leaves to do, if it turns out that it was committed.
+    fn settle(&mut self) -> Result<Option<Turn>, Failed> {
+        let Some(turn) = self.unsettled.take() else { return Ok(None) };
+        match self.store.settle() {
+            Ok(happened) => Ok(happened.map(|first| turn.placed(first))),
+            Err(error) => Err(Failed { error, unsettled: Some(turn) }),
         }
     }
 
@@ -375,11 +394,7 @@ impl Worker {
         tracing::error!(database = %self.name, error, "a message's rows were rejected; it is set aside");
         match self.engine.turn(self.store.as_mut(), &work, now, Some(error)) {
             Ok(turn) => self.finish(work, turn),
-            // It is found out again when the store is back.
-            Err(error @ (StoreError::Retry(_) | StoreError::Full(_) | StoreError::Unusable(_))) => {
-                return self.put_back(work, &error);
-            }
-            Err(again @ StoreError::Rejected(_)) => {
+            Err(Failed { error: again @ StoreError::Rejected(_), .. }) => {
                 // Not even the letter can be written. It stays where it came from: the log, or the caller who gets an error.
                 self.signals.alert(
                     &self.name,
@@ -388,34 +403,39 @@ impl Worker {
                 );
                 answer_all(work, &CommandError::Fault(again.to_string()));
             }
+            // It is found out again when the store is back.
+            Err(failed) => return self.put_back(work, failed),
         }
         Stepped::Worked
     }
 
     /// The store cannot take it now. Nothing is lost: the batch runs again; only those who wait for an answer are told after a
     /// few runs.
-    fn put_back(&mut self, work: Vec<Work>, error: &StoreError) -> Stepped {
+    fn put_back(&mut self, work: Vec<Work>, Failed { error, unsettled }: Failed) -> Stepped {
         self.failures += 1;
+        self.unsettled = unsettled;
         // Perhaps the lock ran out; whoever still holds it takes it again at once.
         if let Some(guard) = &self.guard {
             guard.release();
         }
-        // The commit may have happened all the same, and then the next run finds nothing left to do: its timers are in the rows.
+        // Where the store cannot tell what became of the commit, the next run may find nothing left to do: its timers are in the rows.
         self.look_at = Duration::ZERO;
         let wait = self.config.retry.wait(self.failures.saturating_sub(1));
         tracing::warn!(database = %self.name, %error, runs = self.failures, "the batch could not be committed; running it again");
         self.pending.push_front(work);
         if self.failures >= self.config.patience || !matches!(error, StoreError::Retry(_)) {
-            self.tell_unavailable(error);
+            self.tell_unavailable(&error);
         }
         Stepped::Idle(Some(wait))
     }
 
-    /// Tells everyone who waits for an answer, here or at the door. What nobody waits for stays.
+    /// Tells everyone who waits for an answer, here or at the door, that nothing was changed: but those of whom that is not known.
+    /// What nobody waits for stays.
     fn tell_unavailable(&mut self, error: &StoreError) {
         let unavailable = CommandError::Unavailable(self.name.to_string(), error.to_string());
-        let batches = std::mem::take(&mut self.pending).into_iter();
-        for batch in batches.chain([self.door.take(usize::MAX)]) {
+        let unsettled = usize::from(self.unsettled.is_some()).min(self.pending.len());
+        let batches = self.pending.split_off(unsettled);
+        for batch in batches.into_iter().chain([self.door.take(usize::MAX)]) {
             let (waiting, rest): (Vec<_>, Vec<_>) = batch.into_iter().partition(Work::is_awaited);
             answer_all(waiting, &unavailable);
             // What came through the door may be more than one batch.
@@ -545,23 +565,6 @@ fn answer_all(work: Vec<Work>, error: &CommandError) {
     for work in work {
         if let Work::Command { reply: Some(reply), .. } | Work::Letter { reply: Some(reply), .. } = work {
             reply(Err(error.clone()));
-        }
-    }
-}
-
-impl Work {
-    /// Whether somebody waits for its answer.
-    #[must_use]
-    pub fn is_awaited(&self) -> bool {
-        matches!(self, Self::Command { reply: Some(_), .. } | Self::Letter { reply: Some(_), .. })
-    }
-
-    /// The delivery, if it is one.
-    #[must_use]
-    pub fn delivery(&self) -> Option<&Delivery> {
-        match self {
-            Self::Delivery(delivery) => Some(delivery),
-            Self::Command { .. } | Self::Due { .. } | Self::Letter { .. } => None,
         }
     }
 }

@@ -90,11 +90,22 @@ pub trait Store: Send {
 
     /// Writes `writes` (sorted by table and key: put or delete), appends `log`, and commits durably. Returns the position of
     /// the first log row, or where the next would stand if `log` is empty; they are consecutive, in commit order. After an error
-    /// nothing is committed and no transaction open. All writing happens here: until then nobody sees any of it.
+    /// no transaction is open, and nothing is committed unless [`Store::settle`] says otherwise. All writing happens here: until
+    /// then nobody sees any of it.
     ///
     /// # Errors
     /// [`StoreError`].
     fn commit(&mut self, writes: &[Write], log: &[LogRow]) -> Result<Position, StoreError>;
+
+    /// Whether the last commit has happened although it ended in an error: then the position that it would have returned. Whoever
+    /// is cut off from a server in the middle of a commit cannot know, and has to ask it again; an engine within the process always
+    /// does. What did happen must not be run again: not every command may be done twice.
+    ///
+    /// # Errors
+    /// [`StoreError`], as long as it cannot be known.
+    fn settle(&mut self) -> Result<Option<Position>, StoreError> {
+        Ok(None)
+    }
 
     /// Gives the transaction up.
     fn roll_back(&mut self);

@@ -13,6 +13,8 @@ pub enum Call {
     Load(&'static Table),
     /// Commits it.
     Commit,
+    /// Asks what became of the commit.
+    Settle,
     /// Prunes the log.
     PruneLog,
     /// Starts a new epoch.

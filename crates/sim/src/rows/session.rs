@@ -27,11 +27,13 @@ pub struct Session {
     id: SessionId,
     disturbance: Arc<dyn Disturbance>,
     begun: bool,
+    /// Where the last commit's log rows stand, if it happened: the server knows, whatever the client heard.
+    happened: Option<Position>,
 }
 
 impl Session {
     pub(super) fn new(database: Database, id: SessionId, disturbance: Arc<dyn Disturbance>) -> Self {
-        Self { database, id, disturbance, begun: false }
+        Self { database, id, disturbance, begun: false, happened: None }
     }
 
     /// Which session this is.
@@ -68,11 +70,13 @@ impl Session {
     }
 
     /// Writes, and makes all of it visible. Others may work while it is written and unseen.
-    fn write(&self, writes: &[Write], log: &[LogRow]) -> Result<Position, StoreError> {
+    fn write(&mut self, writes: &[Write], log: &[LogRow]) -> Result<Position, StoreError> {
+        self.happened = None;
         let answer = self.suffer(Call::Commit)?;
         let first = self.database.0.lock().write(self.id, writes, log)?;
         self.between(Moment::Committing { first });
         self.database.0.lock().commit(self.id, writes, first, log)?;
+        self.happened = Some(first);
         self.between(Moment::Committed);
         answer.or_lost(first)
     }
@@ -124,6 +128,10 @@ impl Store for Session {
         let written = self.write(writes, log);
         self.database.kill(self.id);
         written
+    }
+
+    fn settle(&mut self) -> Result<Option<Position>, StoreError> {
+        self.suffer(Call::Settle)?.or_lost(self.happened)
     }
 
     fn roll_back(&mut self) {

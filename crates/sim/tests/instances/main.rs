@@ -10,4 +10,6 @@ mod selling;
 #[cfg(test)]
 mod topologies;
 #[cfg(test)]
+mod unsure;
+#[cfg(test)]
 mod world;

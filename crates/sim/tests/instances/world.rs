@@ -23,7 +23,7 @@ use scripted::pg::Pg;
 use scripted::platform::Platform;
 use shop::quoter::{Answer, Ask};
 use shop::{Domains, Policies, Shop};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -32,7 +32,7 @@ use uuid::Uuid;
 /// Where an answer will be.
 pub(crate) type Slot<T> = Arc<Mutex<Option<T>>>;
 
-const ADMIN: UserId = UserId(Uuid::from_u128(7));
+pub(crate) const ADMIN: UserId = UserId(Uuid::from_u128(7));
 
 /// More steps than any run needs: beyond this, something goes round for ever.
 const MOST_STEPS: usize = 100_000;
@@ -52,6 +52,8 @@ struct Stage {
     /// One call of so many goes wrong; 0: none.
     faulty: AtomicU64,
     faults: AtomicU64,
+    /// What goes wrong next, in this order.
+    script: Mutex<VecDeque<(Call, Fault)>>,
     /// Steps that were made in the middle of another's transaction.
     overlaps: AtomicU64,
 }
@@ -100,6 +102,11 @@ struct Around(Weak<Stage>);
 impl Disturbance for Around {
     fn fault(&self, call: &Call) -> Option<Fault> {
         let stage = self.0.upgrade()?;
+        let mut script = stage.script.lock();
+        if script.front().is_some_and(|(next, _)| next == call) {
+            return script.pop_front().map(|(_, fault)| fault);
+        }
+        drop(script);
         let one_of = usize::try_from(stage.faulty.load(Ordering::Relaxed)).ok().filter(|one| *one > 0)?;
         if matches!(call, Call::Read(_) | Call::ReadLog) || stage.draw(one_of) > 0 {
             return None;
@@ -154,6 +161,7 @@ impl World {
             overlapping: AtomicBool::default(),
             faulty: AtomicU64::default(),
             faults: AtomicU64::default(),
+            script: Mutex::default(),
             overlaps: AtomicU64::default(),
         });
         let database = |database: kernel::topology::Database| {
@@ -235,9 +243,15 @@ impl World {
         self.stage.faulty.store(faulty, Ordering::Relaxed);
     }
 
+    /// These calls go wrong, each the next time after the one before it.
+    pub(crate) fn fails(&self, script: impl IntoIterator<Item = (Call, Fault)>) {
+        self.stage.script.lock().extend(script);
+    }
+
     pub(crate) fn calm(&self) {
         self.stage.overlapping.store(false, Ordering::Relaxed);
         self.stage.faulty.store(0, Ordering::Relaxed);
+        self.stage.script.lock().clear();
     }
 
     /// Steps in the middle of others' transactions, and calls that went wrong.
@@ -248,6 +262,29 @@ impl World {
     /// So many steps of whoever is drawn.
     pub(crate) fn bustle(&self, steps: usize) {
         (0..steps).for_each(|_| self.stage.somebody_works());
+    }
+
+    /// What waits at the first instance is quoted, and the database of `domain` takes one step.
+    pub(crate) fn step(&self, domain: &'static str) {
+        self.stage.step_others();
+        self.stage.step_worker(self.worker(domain));
+    }
+
+    /// The loop of the first instance's database of `domain` is ended, as for a restart.
+    pub(crate) fn end(&self, domain: &'static str) {
+        let at = self.worker(domain);
+        let worker = self.stage.workers.lock().remove(at).1.unwrap();
+        let shop = self.shop(0);
+        shop.system().home(&DomainName::of(domain)).unwrap().door.close();
+        worker.run();
+    }
+
+    /// Where the first instance's worker of the database of `domain` is.
+    fn worker(&self, domain: &'static str) -> usize {
+        let name = self.database(domain);
+        let workers = self.stage.workers.lock();
+        let is_it = |worker: &Option<Worker>| worker.as_ref().is_some_and(|worker| worker.name() == name);
+        workers.iter().position(|(of, worker)| *of == 0 && is_it(worker)).unwrap()
     }
 
     /// Steps everything until nothing moves.
@@ -404,11 +441,16 @@ impl World {
 
     /// Every record of the database of `domain`.
     pub(crate) fn all<R: Record>(&self, domain: &'static str) -> Vec<R> {
+        let rows =
+            self.databases[&self.database(domain)].reader().query(&Query::of(R::TABLE, u32::MAX)).unwrap();
+        rows.iter().map(|row| R::from_row(row).unwrap()).collect()
+    }
+
+    /// The name of the database that holds `domain`.
+    fn database(&self, domain: &'static str) -> String {
         let home = DomainName::of(domain);
         let databases = self.topology.databases();
-        let database = databases.iter().find(|database| database.domains.contains(&home)).unwrap();
-        let rows = self.databases[&database.name].reader().query(&Query::of(R::TABLE, u32::MAX)).unwrap();
-        rows.iter().map(|row| R::from_row(row).unwrap()).collect()
+        databases.into_iter().find(|database| database.domains.contains(&home)).unwrap().name
     }
 
     /// The books of all databases and of the gateway, compared.

@@ -59,6 +59,7 @@ fn a_lost_session_leaves_nothing_and_can_begin_again() {
         let (next, mut session) = Next::of(&database);
         next.suffers(call, Fault::LosesSession);
         retry(batch(&mut session));
+        assert_eq!(session.settle(), Ok(None), "{call:?}");
         assert_eq!((seen(&database), database.0.lock().locks.count()), (vec![5], 0), "{call:?}");
         assert_eq!(batch(&mut session), Ok(Position(1)), "{call:?}");
     }
@@ -72,6 +73,10 @@ fn a_commit_whose_answer_is_lost_has_happened() {
     retry(batch(&mut session));
     assert_eq!((seen(&database), database.0.lock().locks.count()), (vec![4], 0));
     assert_eq!(database.reader().log_state().unwrap().head, Position(1));
+    // The server knows, as soon as it can be asked.
+    next.suffers(Call::Settle, Fault::LosesSession);
+    retry(session.settle());
+    assert_eq!(session.settle(), Ok(Some(Position(1))));
     for (call, fault) in [(Call::PruneLog, Fault::LosesAnswer), (Call::NewEpoch, Fault::LosesAnswer)] {
         next.suffers(call, fault);
         match call {
