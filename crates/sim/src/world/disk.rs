@@ -161,7 +161,7 @@ impl Disk {
             }
             Backend::Rows(rows) => Box::new(rows.disturbed_session(Arc::clone(between))),
         };
-        let session = Session { disk: Arc::clone(self), inner, life: Arc::clone(life) };
+        let session = Session { disk: Arc::clone(self), inner, life: Arc::clone(life), unsure: None };
         (Box::new(session), Arc::clone(&self.reader))
     }
 
@@ -237,6 +237,8 @@ struct Session {
     disk: Arc<Disk>,
     inner: Box<dyn Store>,
     life: Arc<Life>,
+    /// Where the first log row of a commit stands whose answer was lost.
+    unsure: Option<Position>,
 }
 
 impl Session {
@@ -279,6 +281,7 @@ impl Store for Session {
         }
         if faults.strikes(Fault::CommitUnsure) {
             self.disk.stage.trace.fault(&self.life.name, Fault::CommitUnsure.words());
+            self.unsure = Some(first);
             return Err(StoreError::Retry("the answer to COMMIT was lost".to_owned()));
         }
         // A process that dies here has said something, and moved no cursor of those who hear it.
@@ -288,6 +291,14 @@ impl Store for Session {
             self.life.kill();
         }
         Ok(first)
+    }
+
+    fn settle(&mut self) -> Result<Option<Position>, StoreError> {
+        self.disk.call()?;
+        match self.unsure.take() {
+            Some(first) => Ok(Some(first)),
+            None => self.inner.settle(),
+        }
     }
 
     fn roll_back(&mut self) {
