@@ -177,7 +177,7 @@ impl Worker {
             match self.step() {
                 Stepped::Worked => {}
                 Stepped::Idle(wait) if !self.door.is_closed() || self.door.depth() > 0 => {
-                    self.door.wait(wait)
+                    self.door.wait(wait);
                 }
                 Stepped::Idle(_) if self.pending.is_empty() => return self.save_cursors(),
                 Stepped::Idle(_) if tries > 0 => tries -= 1,
