@@ -1,7 +1,7 @@
 //! What every store checks before its engine sees it: tables that make sense, values that their columns can hold.
 
 use kernel::table::{ColumnType, Key, Table, Value};
-use runtime::ports::store::StoreError;
+use runtime::ports::store::{Chain, StoreError};
 
 /// Whether the table's own data makes sense.
 ///
@@ -64,4 +64,19 @@ pub fn column(table: &Table, name: &str) -> Result<usize, StoreError> {
     table
         .column(name)
         .ok_or_else(|| StoreError::Rejected(format!("table {} has no column {name}", table.name)))
+}
+
+/// Where the column stands that links the rows of `chain`.
+///
+/// # Errors
+/// [`StoreError::Rejected`] if the table lacks it, if it does not hold keys of the table, or if `from` is none.
+pub fn link(chain: &Chain) -> Result<usize, StoreError> {
+    let table = chain.table;
+    whole_key(table, &chain.from)?;
+    fit(table, &chain.from.0)?;
+    let link = column(table, chain.link)?;
+    if table.key == 1 && table.columns[link].ty == table.columns[0].ty {
+        return Ok(link);
+    }
+    Err(StoreError::Rejected(format!("{}.{} holds no keys of its table", table.name, chain.link)))
 }

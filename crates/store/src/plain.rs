@@ -3,7 +3,7 @@
 
 use crate::checks;
 use kernel::table::{Key, Row, Table, Value};
-use runtime::ports::store::{Compare, Filter, Query, StoreError, Top};
+use runtime::ports::store::{Chain, Compare, Filter, Query, StoreError, Top};
 use std::cmp::{Ordering, Reverse};
 use std::collections::BTreeMap;
 
@@ -92,6 +92,17 @@ impl<'q> Sieve<'q> {
             })
         })
     }
+}
+
+/// The rows of `chain`; `row` finds the one under a key.
+///
+/// # Errors
+/// [`StoreError::Rejected`] for a column that cannot link rows.
+pub fn follow(chain: &Chain, row: impl Fn(&Key) -> Option<Row>) -> Result<Vec<Row>, StoreError> {
+    let link = checks::link(chain)?;
+    let next = |before: &Row| row(&Key(std::iter::once(before[link].clone()).collect()));
+    let limit = usize::try_from(chain.limit).unwrap_or(usize::MAX);
+    Ok(std::iter::successors(row(&chain.from), next).take(limit).collect())
 }
 
 /// The groups that `top` asks for, among all rows of its table.

@@ -4,7 +4,7 @@
 
 use crate::checks;
 use kernel::table::{Table, Value};
-use runtime::ports::store::{Compare, Filter, Query, StoreError, Top};
+use runtime::ports::store::{Chain, Compare, Filter, Query, StoreError, Top};
 use std::fmt::Write;
 
 /// A statement and what it is to be run with.
@@ -12,7 +12,7 @@ use std::fmt::Write;
 pub(crate) struct Prepared<'a> {
     /// The text: the same for every query of the same shape, so that a statement cache keyed by text works.
     pub(crate) text: String,
-    /// The values of `$1`, `$2`, … without the limit, which comes last.
+    /// The values of `$1`, `$2`, … without the limit, which is the last of them.
     pub(crate) values: Vec<&'a Value>,
 }
 
@@ -84,6 +84,26 @@ pub(crate) fn top(top: &Top) -> Result<Prepared<'_>, StoreError> {
     }
     let _ = write!(text, " LIMIT ${}", values.len() + 1);
     Ok(Prepared { text, values })
+}
+
+/// The statement for a [`Chain`]. Each row carries its place, by which the rows are sorted: no engine promises the order in which
+/// it recurses.
+pub(crate) fn chain(chain: &Chain) -> Result<Prepared<'_>, StoreError> {
+    checks::link(chain)?;
+    let Chain { table, from, link, .. } = chain;
+    let (name, key) = (table.name, names(key(table)));
+    let columns: Vec<String> =
+        table.columns.iter().map(|column| format!("\"{name}\".\"{}\"", column.name)).collect();
+    let text = format!(
+        "WITH RECURSIVE \"chain\" (\"here\", \"next\", \"place\") AS (\
+         SELECT {key}, \"{link}\", CAST(1 AS BIGINT) FROM \"{name}\" WHERE {key} = $1 \
+         UNION ALL SELECT \"{name}\".{key}, \"{name}\".\"{link}\", \"chain\".\"place\" + 1 \
+         FROM \"chain\" JOIN \"{name}\" ON \"{name}\".{key} = \"chain\".\"next\" WHERE \"chain\".\"place\" < $2) \
+         SELECT {} FROM \"chain\" JOIN \"{name}\" ON \"{name}\".{key} = \"chain\".\"here\" \
+         ORDER BY \"chain\".\"place\" LIMIT $2",
+        columns.join(", ")
+    );
+    Ok(Prepared { text, values: from.0.iter().collect() })
 }
 
 /// NULL sorts below every value on every engine.
@@ -191,6 +211,39 @@ mod tests {
             super::query(&query),
             Err(StoreError::Rejected("table parcels has no column dew".to_owned()))
         );
+    }
+
+    kernel::record! {
+        /// A page that names the one before it.
+        pub struct Leaf in "leaves" key 1 {
+            /// Which.
+            pub id: i64,
+            /// The one before.
+            pub before: Option<i64>,
+            /// What it says.
+            pub text: String,
+        }
+    }
+
+    #[test]
+    fn a_chain_is_sorted_by_the_place_of_each_row_in_it() {
+        let of = |table, link| Chain { table, from: (7_i64,).into(), link, limit: 5 };
+        assert_eq!(
+            chain(&of(Leaf::TABLE, "before")).unwrap().text,
+            concat!(
+                r#"WITH RECURSIVE "chain" ("here", "next", "place") AS ("#,
+                r#"SELECT "id", "before", CAST(1 AS BIGINT) FROM "leaves" WHERE "id" = $1 "#,
+                r#"UNION ALL SELECT "leaves"."id", "leaves"."before", "chain"."place" + 1 "#,
+                r#"FROM "chain" JOIN "leaves" ON "leaves"."id" = "chain"."next" WHERE "chain"."place" < $2) "#,
+                r#"SELECT "leaves"."id", "leaves"."before", "leaves"."text" "#,
+                r#"FROM "chain" JOIN "leaves" ON "leaves"."id" = "chain"."here" ORDER BY "chain"."place" LIMIT $2"#
+            )
+        );
+        let rejected = |given: &Chain| chain(given).unwrap_err().to_string();
+        assert_eq!(rejected(&of(Leaf::TABLE, "text")), "rejected: leaves.text holds no keys of its table");
+        assert_eq!(rejected(&of(Leaf::TABLE, "none")), "rejected: table leaves has no column none");
+        let pairs = Chain { from: (7_i64, 8_i64).into(), ..of(Parcel::TABLE, "due") };
+        assert_eq!(rejected(&pairs), "rejected: parcels.due holds no keys of its table");
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use kernel::table::Key;
 use kernel::{Row, Table};
-use runtime::ports::store::{LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
+use runtime::ports::store::{Chain, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use uuid::Uuid;
@@ -39,6 +39,7 @@ impl Reader for Lossy {
         load(table: &'static Table, keys: &[Key]) -> Vec<Row>;
         query(query: &Query) -> Vec<Row>;
         top(top: &Top) -> Vec<Row>;
+        follow(chain: &Chain) -> Vec<Row>;
         log_of(key: Uuid) -> Vec<StoredLogRow>;
         log_state() -> LogState;
     }
@@ -64,6 +65,7 @@ impl Reader for Moving {
         load(table: &'static Table, keys: &[Key]) -> Vec<Row>;
         query(query: &Query) -> Vec<Row>;
         top(top: &Top) -> Vec<Row>;
+        follow(chain: &Chain) -> Vec<Row>;
         log_after(after: Position, limit: u32) -> Vec<StoredLogRow>;
         log_of(key: Uuid) -> Vec<StoredLogRow>;
         log_state() -> LogState;

@@ -214,6 +214,20 @@ pub struct Top {
     pub limit: u32,
 }
 
+/// Rows of which each names the next: the one under `from`, then the one whose key its `link` holds, and so on, until `link` is
+/// NULL or names no row.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Chain {
+    /// The table; its key is one column.
+    pub table: &'static Table,
+    /// The key of the first row.
+    pub from: Key,
+    /// The column that holds the next row's key.
+    pub link: &'static str,
+    /// At most this many rows: what ends a chain that runs in a circle, too.
+    pub limit: u32,
+}
+
 /// The reading side of one database: committed rows only. Cheap to call from many threads.
 pub trait Reader: Send + Sync {
     /// The rows under `keys`; absent ones are left out.
@@ -233,6 +247,12 @@ pub trait Reader: Send + Sync {
     /// # Errors
     /// [`StoreError`].
     fn top(&self, top: &Top) -> Result<Vec<Row>, StoreError>;
+
+    /// The rows of a chain, in its order: one call, however long it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    fn follow(&self, chain: &Chain) -> Result<Vec<Row>, StoreError>;
 
     /// Log rows after `after`, in order, at most `limit`.
     ///

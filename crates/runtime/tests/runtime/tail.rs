@@ -2,7 +2,7 @@
 
 use jumun_runtime::Feed;
 use jumun_runtime::ports::store::{
-    Epoch, LogRow, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top,
+    Chain, Epoch, LogRow, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top,
 };
 use jumun_runtime::tail::Observer;
 use jumun_runtime::{Door, Tail};
@@ -58,6 +58,10 @@ impl Reader for Log {
     }
 
     fn top(&self, _: &Top) -> Result<Vec<Row>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn follow(&self, _: &Chain) -> Result<Vec<Row>, StoreError> {
         Ok(Vec::new())
     }
 

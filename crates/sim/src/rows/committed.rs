@@ -5,7 +5,7 @@ use super::table::Rows;
 use kernel::state::Write;
 use kernel::table::{Key, Row, Table, Value};
 use runtime::ports::store::{
-    Epoch, LogRow, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top,
+    Chain, Epoch, LogRow, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top,
 };
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -107,6 +107,11 @@ impl Reader for Committed {
 
     fn top(&self, top: &Top) -> Result<Vec<Row>, StoreError> {
         plain::top(top, self.rows(top.table)?.iter())
+    }
+
+    fn follow(&self, chain: &Chain) -> Result<Vec<Row>, StoreError> {
+        let rows = self.rows(chain.table)?;
+        plain::follow(chain, |key| rows.get(key))
     }
 
     fn log_after(&self, after: Position, limit: u32) -> Result<Vec<StoredLogRow>, StoreError> {

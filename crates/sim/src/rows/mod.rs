@@ -35,7 +35,7 @@ use disturbance::lost;
 use kernel::table::{Key, Row, Table};
 use locks::Locks;
 use parking_lot::Mutex;
-use runtime::ports::store::{Epoch, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
+use runtime::ports::store::{Chain, Epoch, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -168,6 +168,10 @@ impl Reader for DatabaseReader {
 
     fn top(&self, top: &Top) -> Result<Vec<Row>, StoreError> {
         self.read(&Call::Read(top.table), |committed| committed.top(top))
+    }
+
+    fn follow(&self, chain: &Chain) -> Result<Vec<Row>, StoreError> {
+        self.read(&Call::Read(chain.table), |committed| committed.follow(chain))
     }
 
     fn log_after(&self, after: Position, limit: u32) -> Result<Vec<StoredLogRow>, StoreError> {

@@ -3,7 +3,7 @@
 use super::disk::Disk;
 use super::stage::Stage;
 use kernel::{Key, Row, Table};
-use runtime::ports::store::{LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
+use runtime::ports::store::{Chain, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -38,6 +38,10 @@ impl Reader for Remote {
 
     fn top(&self, top: &Top) -> Result<Vec<Row>, StoreError> {
         self.ask()?.top(top)
+    }
+
+    fn follow(&self, chain: &Chain) -> Result<Vec<Row>, StoreError> {
+        self.ask()?.follow(chain)
     }
 
     fn log_after(&self, after: Position, limit: u32) -> Result<Vec<StoredLogRow>, StoreError> {

@@ -1,15 +1,17 @@
 //! Any sequence of batches leaves what a map would hold.
 
 use super::{Case, Pair, Sample, all, delete, log_row, pair, put, sample};
+use crate::plain;
 use kernel::Record as _;
 use kernel::state::Write;
 use kernel::table::{Key, Row, Table, Value};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
-use runtime::ports::store::{Intent, Position, Reader, Store};
+use runtime::ports::store::{Chain, Intent, Position, Reader, Store};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 const CASES: u32 = 48;
 
@@ -71,6 +73,12 @@ impl Model {
         for table in [Pair::TABLE, Sample::TABLE] {
             assert_eq!(all(reader, table), self.table(table), "{}", table.name);
         }
+        for number in 0..SAMPLES {
+            let (from, limit) = (Key::from((Uuid::from_u128(number.into()),)), u32::from(number));
+            let chain = Chain { table: Sample::TABLE, from, link: "id_or", limit };
+            let row = |key: &Key| self.rows.get(&(Sample::TABLE.name, key.clone())).cloned();
+            assert_eq!(reader.follow(&chain), plain::follow(&chain, row));
+        }
         assert_eq!(reader.log_state().unwrap().head, Position(self.head));
         let log: BTreeMap<u64, String> = reader
             .log_after(Position(0), u32::MAX)
@@ -82,12 +90,16 @@ impl Model {
     }
 }
 
-/// The first half of the keys are samples, the others pairs: a table with indexes and one without.
+/// Keys below this are samples, the others pairs: a table with indexes and one without. Samples name each other.
+const SAMPLES: u8 = 12;
+
 fn write(number: u8, value: Option<i64>) -> Write {
     let step = if number.is_multiple_of(2) { "stock" } else { "point" };
-    let mut write = if number < 12 {
+    let mut write = if number < SAMPLES {
         let int_or = value.filter(|value| value % 3 != 0);
-        put(&Sample { int: value.unwrap_or(0), int_or, ..sample(number.into()) })
+        let id_or =
+            int_or.map(|value| Uuid::from_u128(u128::from(value.unsigned_abs() % u64::from(SAMPLES))));
+        put(&Sample { int: value.unwrap_or(0), int_or, id_or, ..sample(number.into()) })
     } else {
         put(&pair(number.into(), step, value.unwrap_or(0)))
     };

@@ -3,8 +3,8 @@
 use super::{Case, Check, Pair, Sample, all, log_row, pair, put, rows, sample};
 use crate::plain::Conditions;
 use kernel::Record;
-use kernel::table::{Row, Value};
-use runtime::ports::store::{Compare, Filter, Intent, Position, Query, Reader, StoreError, Top};
+use kernel::table::{Key, Row, Value};
+use runtime::ports::store::{Chain, Compare, Filter, Intent, Position, Query, Reader, StoreError, Top};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +20,9 @@ pub(super) const CHECKS: &[Check] = &[
     a_limit_takes_the_first_rows,
     pages_meet_without_gap_or_overlap,
     the_largest_sums_come_first,
+    a_chain_is_followed_in_its_own_order,
+    a_chain_in_a_circle_ends_at_the_limit,
+    a_long_chain_is_followed_in_one_call,
     what_is_not_there_cannot_be_asked_for,
 ];
 
@@ -198,7 +201,7 @@ fn pages_meet_without_gap_or_overlap(case: &mut Case) {
             loop {
                 let page = case.reader.query(&query).unwrap();
                 let Some(last) = page.last() else { break };
-                query = query.after(kernel::table::Key::of_row(Pair::TABLE, last));
+                query = query.after(Key::of_row(Pair::TABLE, last));
                 found.extend(page);
             }
             let expected: Vec<Pair> =
@@ -235,6 +238,54 @@ fn the_largest_sums_come_first(case: &mut Case) {
     assert_eq!(by_two[1], salt);
 }
 
+/// A chain of samples from `from` on.
+fn chain(from: u128, limit: u32) -> Chain {
+    Chain { table: Sample::TABLE, from: (Uuid::from_u128(from),).into(), link: "id_or", limit }
+}
+
+/// Samples of which each names the next one listed; the last names `end`.
+fn linked(ids: &[u128], end: Option<u128>) -> Vec<Sample> {
+    let next = ids.iter().skip(1).map(|id| Some(*id)).chain([end]);
+    let named =
+        |(id, next): (&u128, Option<u128>)| Sample { id_or: next.map(Uuid::from_u128), ..sample(*id) };
+    ids.iter().zip(next).map(named).collect()
+}
+
+fn a_chain_is_followed_in_its_own_order(case: &mut Case) {
+    // Neither up nor down in the order of keys; one ends, the other names what is not there.
+    let (ends, breaks) = (linked(&[5, 2, 9, 1, 7], None), linked(&[3, 8, 4], Some(99)));
+    case.put(&ends);
+    case.put(&breaks);
+    let follow = |from, limit| case.reader.follow(&chain(from, limit)).unwrap();
+    assert_eq!(follow(5, 100), rows(&ends));
+    assert_eq!(follow(9, u32::MAX), rows(&ends[2..]), "from within");
+    assert_eq!(follow(3, 100), rows(&breaks));
+    for limit in 0..=6 {
+        assert_eq!(follow(5, limit), rows(&ends[..ends.len().min(limit as usize)]), "at most {limit}");
+    }
+    assert!(follow(6, 100).is_empty(), "from nowhere");
+    let moment = case.reader.snapshot().unwrap();
+    case.put(&linked(&[2, 7], None));
+    assert_eq!(moment.follow(&chain(5, 100)).unwrap(), rows(&ends), "at its moment");
+    assert_eq!(case.reader.follow(&chain(5, 100)).unwrap(), rows(&linked(&[5, 2, 7], None)));
+}
+
+fn a_chain_in_a_circle_ends_at_the_limit(case: &mut Case) {
+    let circle = linked(&[1, 2, 3], Some(1));
+    case.put(&circle);
+    let found = case.reader.follow(&chain(2, 7)).unwrap();
+    let expected: Vec<Sample> = circle.iter().cycle().skip(1).take(7).cloned().collect();
+    assert_eq!(found, rows(&expected));
+}
+
+fn a_long_chain_is_followed_in_one_call(case: &mut Case) {
+    // 7 and 1,009 have no divisor in common: every key once, in no order.
+    let ids: Vec<u128> = (1..=1_009).map(|n| n * 7 % 1_009).collect();
+    let long = linked(&ids, None);
+    case.put(&long);
+    assert_eq!(case.reader.follow(&chain(ids[0], u32::MAX)).unwrap(), rows(&long));
+}
+
 fn what_is_not_there_cannot_be_asked_for(case: &mut Case) {
     let rejected =
         |result: Result<Vec<Row>, StoreError>| assert!(matches!(result, Err(StoreError::Rejected(_))));
@@ -242,6 +293,11 @@ fn what_is_not_there_cannot_be_asked_for(case: &mut Case) {
     rejected(case.reader.query(&query.clone().sort("none", false)));
     rejected(case.reader.query(&query.filter("none", Compare::Present, Value::Null)));
     rejected(case.reader.top(&top(&["none"], Vec::new(), 1)));
+    rejected(case.reader.follow(&Chain { link: "none", ..chain(1, 1) }));
+    rejected(case.reader.follow(&Chain { link: "text_or", ..chain(1, 1) }));
+    rejected(case.reader.follow(&Chain { from: (Uuid::nil(), Uuid::nil()).into(), ..chain(1, 1) }));
+    let pairs: Key = (Uuid::nil(), SmolStr::default()).into();
+    rejected(case.reader.follow(&Chain { table: Pair::TABLE, from: pairs, link: "owner", limit: 1 }));
     rejected(case.reader.load(Pair::TABLE, &[(Uuid::nil(),).into()]));
     assert!(case.all(Sample::TABLE).is_empty());
 }

@@ -7,7 +7,7 @@ use crate::checks;
 use crate::sql::{self, Prepared};
 use kernel::Timestamp;
 use kernel::table::{Column, ColumnType, Key, Row, Table};
-use runtime::ports::store::{Epoch, LogRow, LogState, Position, Query, StoreError, StoredLogRow, Top};
+use runtime::ports::store::{Chain, Epoch, LogRow, LogState, Position, Query, StoreError, StoredLogRow, Top};
 use rusqlite::types::Null;
 use rusqlite::{CachedStatement, Connection, Row as Found, params};
 use std::sync::Arc;
@@ -68,6 +68,16 @@ fn collect(
 pub(super) fn query(connection: &Connection, layout: &Layout, query: &Query) -> Result<Vec<Row>, StoreError> {
     layout.get(query.table)?;
     run(connection, &sql::query(query)?, query.limit, |found| values::row(query.table, found))
+}
+
+/// The rows of `chain`.
+pub(super) fn follow(
+    connection: &Connection,
+    layout: &Layout,
+    chain: &Chain,
+) -> Result<Vec<Row>, StoreError> {
+    layout.get(chain.table)?;
+    run(connection, &sql::chain(chain)?, chain.limit, |found| values::row(chain.table, found))
 }
 
 /// The groups that `top` asks for.

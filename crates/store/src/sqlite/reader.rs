@@ -5,7 +5,7 @@ use super::schema::{self, Layout};
 use super::{open, read};
 use kernel::table::{Key, Row, Table};
 use parking_lot::{Condvar, Mutex};
-use runtime::ports::store::{LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
+use runtime::ports::store::{Chain, LogState, Position, Query, Reader, StoreError, StoredLogRow, Top};
 use rusqlite::Connection;
 use rusqlite::backup::Backup;
 use std::path::{Path, PathBuf};
@@ -94,6 +94,10 @@ impl Reader for SqliteReader {
 
     fn top(&self, top: &Top) -> Result<Vec<Row>, StoreError> {
         self.with(|connection| read::top(connection, &self.layout, top))
+    }
+
+    fn follow(&self, chain: &Chain) -> Result<Vec<Row>, StoreError> {
+        self.with(|connection| read::follow(connection, &self.layout, chain))
     }
 
     fn log_after(&self, after: Position, limit: u32) -> Result<Vec<StoredLogRow>, StoreError> {

@@ -3,7 +3,7 @@
 use kernel::state::Write;
 use kernel::{Key, Row, Table};
 use runtime::ports::store::{
-    Epoch, Intent, LogRow, LogState, Position, Query, Reader, Store, StoreError, StoredLogRow, Top,
+    Chain, Epoch, Intent, LogRow, LogState, Position, Query, Reader, Store, StoreError, StoredLogRow, Top,
 };
 use std::sync::{Arc, Mutex, MutexGuard};
 use store::sqlite::SqliteStore;
@@ -247,6 +247,10 @@ impl Reader for Reading {
 
     fn top(&self, top: &Top) -> Result<Vec<Row>, StoreError> {
         self.0.reader.top(top)
+    }
+
+    fn follow(&self, chain: &Chain) -> Result<Vec<Row>, StoreError> {
+        self.0.reader.follow(chain)
     }
 
     fn log_after(&self, after: Position, limit: u32) -> Result<Vec<StoredLogRow>, StoreError> {
