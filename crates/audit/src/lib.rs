@@ -5,12 +5,12 @@
 //!
 //! How it stays true beside a running system: the order database's snapshot is taken first, so only orders that were final
 //! before all other snapshots are judged. Whatever still differs between databases is read once more, everybody else before
-//! the order, and reported only if it differs then too; the rest was in motion. Memory does not grow with the number of orders,
-//! but for 16 bytes per charge that the PG holds: tables are read in pages and joined by id.
+//! the order, and reported only if it differs then too; the rest was in motion. Memory grows with users and products,
+//! not with orders, but for 16 bytes per charge that the PG holds: tables are read in pages and joined by id.
 //!
 //! Reading order: [`report`] (what can be found) → `scene` (the databases at one moment) → `orders` (the walk over all orders)
 //! → `judge` (one order against everybody) → one file per book: `stock`, `points`, `coupons`, `payments`, `gateway`, `top_ups`,
-//! `followers`, `logs`, `letters`.
+//! `followers`, `views`, `logs`, `letters`.
 
 mod coupons;
 mod findings;
@@ -28,6 +28,7 @@ pub mod report;
 mod scene;
 mod stock;
 mod top_ups;
+mod views;
 
 pub use report::{Code, Discrepancy, Report};
 

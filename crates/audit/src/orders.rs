@@ -10,8 +10,9 @@ use crate::letters;
 use crate::pages::{Pages, show_key};
 use crate::report::{Code, Discrepancy, Unsettled};
 use crate::scene::{Again, Scene};
+use crate::views;
 use data_platform::{Delivery, DeliveryEvent};
-use kernel::ids::{OrderId, SagaId};
+use kernel::ids::{OrderId, SagaId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::participation::{Inbox, InboxState};
 use kernel::table::Key;
@@ -48,6 +49,7 @@ pub(crate) fn walk(
         look_again(scene, &differing, &mut lag, findings)?;
     }
     streams.lines_left(findings)?;
+    views::check(scene, std::mem::take(&mut streams.customers), findings)?;
     lag.note(scene, findings);
     Ok(())
 }
@@ -56,6 +58,8 @@ pub(crate) fn walk(
 struct Streams<'a> {
     inboxes: Vec<Pages<'a, Inbox>>,
     views: Option<Pages<'a, OrderView>>,
+    /// How many views each customer has.
+    customers: BTreeMap<UserId, u64>,
     deliveries: Option<Pages<'a, Delivery>>,
     lines: Pages<'a, OrderLine>,
     database: &'a str,
@@ -66,6 +70,7 @@ impl<'a> Streams<'a> {
         Self {
             inboxes: (0..scene.homes.len()).map(|home| scene.moment(home).pages()).collect(),
             views: scene.moment_of(&read_model::NAME).map(crate::pages::Moment::pages),
+            customers: BTreeMap::new(),
             deliveries: scene.moment_of(&data_platform::NAME).map(crate::pages::Moment::pages),
             lines: scene.orders().pages(),
             database: scene.orders().name,
@@ -102,6 +107,7 @@ impl<'a> Streams<'a> {
         }
         if let Some(views) = &mut self.views {
             while let Some(view) = views.next_if(|view| within(view.order_id.0))? {
+                *self.customers.entry(view.user_id).or_default() += 1;
                 if let Some(rows) = rows.get_mut(&view.order_id) {
                     rows.view = Some(view);
                 }

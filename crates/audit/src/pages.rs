@@ -1,8 +1,8 @@
-//! Reading a table from its first key to its last, a page at a time.
+//! Reading a table from its first key to its last, or along its links, a page at a time.
 
 use crate::AuditError;
-use kernel::table::{Key, Record, Row, Value};
-use runtime::ports::store::{Compare, Query, Reader, StoreError};
+use kernel::table::{Key, Record, Row, Table, Value};
+use runtime::ports::store::{Chain, Compare, Query, Reader, StoreError};
 use std::collections::VecDeque;
 use std::marker::PhantomData;
 
@@ -19,6 +19,12 @@ impl<'a> Moment<'a> {
     pub(crate) fn pages<R: Record>(self) -> Pages<'a, R> {
         let query = Some(Query::of(R::TABLE, self.page.max(1)));
         Pages { moment: self, query, waiting: VecDeque::new(), record: PhantomData }
+    }
+
+    /// The rows of `R` from `latest` on, of which each names the next in its column `link`.
+    pub(crate) fn links<R: Record>(self, link: &'static str, latest: Option<impl Into<Key>>) -> Links<'a, R> {
+        let next = latest.map(Into::into);
+        Links { moment: self, link, next, broken: None, waiting: VecDeque::new(), record: PhantomData }
     }
 
     /// The records under `keys`, in any order; absent ones are left out.
@@ -104,6 +110,47 @@ impl<R: Record> Pages<'_, R> {
         self.waiting = rows.into();
         Ok(())
     }
+}
+
+/// The rows of one chain, in its order. Holds at most a page of them.
+pub(crate) struct Links<'a, R> {
+    moment: Moment<'a>,
+    link: &'static str,
+    /// The key of the row after those that wait.
+    next: Option<Key>,
+    /// A row that is named and is not there.
+    broken: Option<Key>,
+    waiting: VecDeque<Row>,
+    record: PhantomData<R>,
+}
+
+impl<R: Record> Links<'_, R> {
+    /// The next row; none after the last. A chain that runs in a circle has no last.
+    pub(crate) fn step(&mut self) -> Result<Option<R>, AuditError> {
+        if self.waiting.is_empty()
+            && let Some(from) = self.next.take()
+        {
+            let (table, link, limit) = (R::TABLE, self.link, self.moment.page.max(1));
+            let rows = self.moment.reader.follow(&Chain { table, from: from.clone(), link, limit });
+            self.waiting = rows.map_err(|error| self.moment.failed(error))?.into();
+            match self.waiting.back() {
+                Some(last) => self.next = named(table, link, last),
+                None => self.broken = Some(from),
+            }
+        }
+        self.waiting.pop_front().map(|row| self.moment.read(&row)).transpose()
+    }
+
+    /// The row that the last one named and that is not there.
+    pub(crate) fn broken(&self) -> Option<&Key> {
+        self.broken.as_ref()
+    }
+}
+
+/// The key that `row` holds in its column `link`.
+fn named(table: &Table, link: &str, row: &Row) -> Option<Key> {
+    let value = row.get(table.column(link)?)?;
+    (*value != Value::Null).then(|| Key(std::iter::once(value.clone()).collect()))
 }
 
 /// A key as people read it: `a/b`.

@@ -3,7 +3,7 @@
 use crate::AuditError;
 use crate::findings::Findings;
 use crate::ledger::{Account, Movements};
-use crate::pages::{Moment, Pages};
+use crate::pages::{Moment, show_key};
 use crate::report::{Code, Discrepancy};
 use crate::scene::Scene;
 use kernel::ids::{SagaId, UserId};
@@ -19,31 +19,17 @@ pub(crate) fn check(
     findings: &mut Findings,
 ) -> Result<(), AuditError> {
     let Some(moment) = scene.moment_of(&point::NAME) else { return Ok(()) };
-    let mut book = Book { moment, balances: moment.pages(), movements, findings };
-    let mut history = moment.pages::<PointEntry>();
-    let mut user: Option<History> = None;
-    loop {
-        let entries = history.page()?;
-        if entries.is_empty() {
-            break;
-        }
-        let receipts = receipts(moment, &entries)?;
-        for entry in &entries {
-            let current = match user.take() {
-                Some(current) if current.user == entry.user_id => current,
-                Some(finished) => {
-                    book.close(&finished)?;
-                    History::of(entry.user_id)
-                }
-                None => History::of(entry.user_id),
-            };
-            user = Some(book.enter(scene, current, entry, &receipts));
-        }
+    let mut book = Book { moment, movements, findings };
+    let mut histories = book.read(scene)?;
+    let mut balances = moment.pages::<Points>();
+    while let Some(points) = balances.next_if(|_| true)? {
+        let history = histories.remove(&points.user_id).unwrap_or_default();
+        book.follow(&points, history.entries)?;
+        book.compare(points.user_id, &history, Some(&points));
     }
-    if let Some(finished) = user {
-        book.close(&finished)?;
+    for (user, history) in histories {
+        book.compare(user, &history, None);
     }
-    book.close_below(None)?;
     let left = book.movements.left(|account| match account {
         Account::Points(id) => Some(id),
         Account::Stock(_) | Account::Sales(..) => None,
@@ -72,53 +58,89 @@ fn named(entry: &PointEntry) -> Option<(Uuid, Step)> {
     }
 }
 
-/// One user's history so far.
+/// All entries of one user.
+#[derive(Default)]
 struct History {
-    user: UserId,
-    /// What the last entry said.
-    balance: i128,
+    entries: u64,
     sum: i128,
     /// By administrators.
     adjusted: i128,
 }
 
-impl History {
-    fn of(user: UserId) -> Self {
-        Self { user, balance: 0, sum: 0, adjusted: 0 }
-    }
-}
-
 struct Book<'a> {
     moment: Moment<'a>,
-    balances: Pages<'a, Points>,
     movements: &'a mut Movements,
     findings: &'a mut Findings,
 }
 
 impl Book<'_> {
-    /// Adds `entry` to its user's history.
-    fn enter(
-        &mut self,
-        scene: &Scene<'_>,
-        mut history: History,
-        entry: &PointEntry,
-        receipts: &Receipts,
-    ) -> History {
-        self.findings.checked(Code::PointHistoryChain, 1);
-        let amount = i128::from(entry.amount.minor());
-        let expected = history.balance + amount;
-        history.balance = entry.balance.minor().into();
-        history.sum += amount;
-        if history.balance != expected {
-            self.chain(entry, format!("balance {expected}"), format!("balance {}", entry.balance));
-        }
-        match entry.kind {
-            PointKind::Grant | PointKind::Take => history.adjusted += amount,
-            PointKind::Use | PointKind::Refund | PointKind::TopUp | PointKind::TopUpCancel => {
-                self.against_receipt(scene, entry, receipts);
+    /// Every entry, against its receipt; and what each user's come to.
+    fn read(&mut self, scene: &Scene<'_>) -> Result<BTreeMap<UserId, History>, AuditError> {
+        let mut histories: BTreeMap<UserId, History> = BTreeMap::new();
+        let mut pages = self.moment.pages::<PointEntry>();
+        loop {
+            let entries = pages.page()?;
+            if entries.is_empty() {
+                return Ok(histories);
+            }
+            let receipts = receipts(self.moment, &entries)?;
+            for entry in &entries {
+                self.findings.checked(Code::PointHistoryChain, 1);
+                let history = histories.entry(entry.user_id).or_default();
+                let amount = i128::from(entry.amount.minor());
+                history.entries += 1;
+                history.sum += amount;
+                match entry.kind {
+                    PointKind::Grant | PointKind::Take => history.adjusted += amount,
+                    PointKind::Use | PointKind::Refund | PointKind::TopUp | PointKind::TopUpCancel => {
+                        self.against_receipt(scene, entry, &receipts);
+                    }
+                }
             }
         }
-        history
+    }
+
+    /// From the balance's last entry back to the first: all `entries` of the user, each once, and each goes on where the one
+    /// before it ended.
+    fn follow(&mut self, points: &Points, entries: u64) -> Result<(), AuditError> {
+        let mut links = self.moment.links::<PointEntry>("previous", points.last_entry.map(|id| (id,)));
+        let (mut after, mut reached): (Option<PointEntry>, u64) = (None, 0);
+        while let Some(entry) = links.step()? {
+            reached += 1;
+            if entry.user_id != points.user_id {
+                let expected = format!("an entry of user {}", points.user_id);
+                self.chain(&entry, expected, format!("one of user {}", entry.user_id));
+                return Ok(());
+            }
+            if reached > entries {
+                self.chain(&entry, "an entry reached once".to_owned(), "a circle".to_owned());
+                return Ok(());
+            }
+            if let Some(after) = after.replace(entry.clone()) {
+                self.goes_on(&after, entry.balance.minor().into());
+            }
+        }
+        let lost = |expected: String, found: String| Discrepancy {
+            code: Code::PointHistoryChain,
+            ..ledger(self.moment, points.user_id.0, expected, found)
+        };
+        if let Some(broken) = links.broken() {
+            let found = format!("none, {reached} entries after it");
+            self.findings.report(lost(format!("an entry {}", show_key(broken)), found));
+        } else if reached < entries {
+            let expected = format!("{entries} entries from the last on");
+            self.findings.report(lost(expected, reached.to_string()));
+        } else if let Some(first) = after {
+            self.goes_on(&first, 0);
+        }
+        Ok(())
+    }
+
+    fn goes_on(&mut self, entry: &PointEntry, before: i128) {
+        let expected = before + i128::from(entry.amount.minor());
+        if i128::from(entry.balance.minor()) != expected {
+            self.chain(entry, format!("balance {expected}"), format!("balance {}", entry.balance));
+        }
     }
 
     /// An entry of an order or top-up moved what its receipt says.
@@ -162,34 +184,17 @@ impl Book<'_> {
             code: Code::PointHistoryChain,
             database: self.moment.name.to_owned(),
             table: PointEntry::TABLE.name,
-            key: format!("{}/{}", entry.user_id, entry.id),
+            key: entry.id.to_string(),
             expected,
             found,
         });
     }
 
-    /// A user's history is complete: it must explain the balance.
-    fn close(&mut self, history: &History) -> Result<(), AuditError> {
-        self.close_below(Some(history.user))?;
-        let balance = self.balances.next_if(|points| points.user_id == history.user)?;
-        self.compare(history, balance.as_ref());
-        Ok(())
-    }
-
-    /// Balances without any history, of users before `user` (of all that are left, without one).
-    fn close_below(&mut self, user: Option<UserId>) -> Result<(), AuditError> {
-        while let Some(points) =
-            self.balances.next_if(|points| user.is_none_or(|user| points.user_id < user))?
-        {
-            self.compare(&History::of(points.user_id), Some(&points));
-        }
-        Ok(())
-    }
-
-    fn compare(&mut self, history: &History, points: Option<&Points>) {
+    /// A user's history explains the balance.
+    fn compare(&mut self, user: UserId, history: &History, points: Option<&Points>) {
         self.findings.checked(Code::PointLedger, 1);
         self.findings.checked(Code::PointNegative, 1);
-        let id = history.user.0;
+        let id = user.0;
         let balance = points.map_or(0, |points| points.balance.minor());
         let moved = self.movements.settle(Account::Points(id));
         let found = || format!("balance {balance}");

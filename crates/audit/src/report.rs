@@ -19,7 +19,8 @@ text_enum! {
         StockNegative = "STOCK_NEGATIVE",
         /// A balance is the sum of its history; and its grants, takes, openings and done movements.
         PointLedger = "POINT_LEDGER",
-        /// Each history row goes on where the one before it ended, and moved what its order's or top-up's receipt says.
+        /// A balance's history is one chain of all its rows; each goes on where the one before it ended, and moved what its order's or
+        /// top-up's receipt says.
         PointHistoryChain = "POINT_HISTORY_CHAIN",
         /// No balance is below zero.
         PointNegative = "POINT_NEGATIVE",
@@ -53,7 +54,7 @@ text_enum! {
         TopUpCredit = "TOPUP_CREDIT",
         /// Sales by day are the confirmed orders' lines, less the cancelled ones'.
         Ranking = "RANKING",
-        /// The read model shows every final order as it stands.
+        /// The read model shows every final order as it stands, and all orders of a customer are one chain.
         View = "VIEW",
         /// A log's positions are consecutive from its first to its head.
         LogGap = "LOG_GAP",

@@ -202,12 +202,12 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Params<T> {
     }
 }
 
-/// Where in a list the caller is: `?limit=&cursor=`. Lists run from the newest id down.
+/// Where in a list the caller is: `?limit=&cursor=`. Lists run from the newest down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging {
     /// At most this many items.
     pub limit: u32,
-    /// Only ids below this one.
+    /// Only what comes after this one in the list; where that is sorted by id, ids below it.
     pub before: Option<Uuid>,
 }
 
@@ -233,9 +233,7 @@ impl Paging {
         };
         let before = match find("cursor") {
             None => None,
-            Some(text) => Some(
-                uncursor(text).ok_or_else(|| Problem::parameter("cursor", "is none that was given out"))?,
-            ),
+            Some(text) => Some(uncursor(text).ok_or_else(no_cursor)?),
         };
         Ok(Self { limit, before })
     }
@@ -257,6 +255,11 @@ pub fn limit(text: &str) -> Result<u32, Problem> {
         .ok()
         .filter(|limit| digits && (1..=PAGE_MAX).contains(limit))
         .ok_or_else(|| Problem::parameter("limit", format!("must be a whole number from 1 to {PAGE_MAX}")))
+}
+
+/// 400: the cursor is none of this list's.
+pub(crate) fn no_cursor() -> Problem {
+    Problem::parameter("cursor", "is none that was given out")
 }
 
 fn cursor(last: Uuid) -> String {
@@ -284,6 +287,20 @@ impl<T> Page<T> {
         rows.truncate(limit);
         let next_cursor = rows.last().filter(|_| more).map(|last| cursor(id(last)));
         Self { items: rows.iter().map(show).collect(), next_cursor }
+    }
+
+    /// A page after which the next one begins behind `last`; the last page, without one.
+    pub(crate) fn up_to(items: Vec<T>, last: Option<Uuid>) -> Self {
+        Self { items, next_cursor: last.map(cursor) }
+    }
+
+    /// The page as it is shown.
+    ///
+    /// # Errors
+    /// The first of `show`.
+    pub(crate) fn try_map<U, E>(self, show: impl FnMut(&T) -> Result<U, E>) -> Result<Page<U>, E> {
+        let items = self.items.iter().map(show).collect::<Result<_, _>>()?;
+        Ok(Page { items, next_cursor: self.next_cursor })
     }
 }
 

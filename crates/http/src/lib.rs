@@ -8,6 +8,7 @@
 
 pub mod app;
 pub mod auth;
+mod chain;
 mod describe;
 pub mod extract;
 mod fields;

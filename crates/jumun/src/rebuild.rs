@@ -1,14 +1,16 @@
 //! Views rebuilt: from the orders as they stand, and from the log after that.
 
+use kernel::ids::{OrderId, UserId};
 use kernel::judge::{SagaStatus, StepState, StepStatus};
 use kernel::state::Write;
 use kernel::topology::Topology;
 use kernel::{Doc, Key, Plan, Record};
 use order::Order;
-use read_model::{OrderTrace, OrderView};
-use runtime::ports::store::{Cursor, Query, Reader, Store};
+use read_model::{OrderHead, OrderTrace, OrderView};
+use runtime::ports::store::{Cursor, Intent, Query, Reader, Store};
 use runtime::system::Opened;
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Orders read at a time.
@@ -50,20 +52,56 @@ fn fill(orders: &dyn Reader, views: &mut dyn Store, topology: &Topology) -> anyh
     let mut query = Query::of(Order::TABLE, PAGE);
     loop {
         let rows = orders.query(&query)?;
-        let mut writes = Vec::with_capacity(rows.len());
-        for row in &rows {
-            let order = Order::from_row(row)?;
-            writes.push(put(&OrderTrace { order_id: order.id, trace: order.trace }));
-            writes.push(put(&view(&order, topology)?));
-        }
-        writes.sort_unstable_by(|a, b| (a.table.name, &a.key).cmp(&(b.table.name, &b.key)));
+        let page = rows.iter().map(Order::from_row).collect::<Result<Vec<_>, _>>()?;
         views.begin()?;
+        let mut chains = Chains::load(views, &page)?;
+        let mut writes = Vec::with_capacity(2 * page.len());
+        for order in &page {
+            writes.push(put(&OrderTrace { order_id: order.id, trace: order.trace }));
+            writes.push(put(&OrderView { previous: chains.previous(order), ..view(order, topology)? }));
+        }
+        writes.extend(chains.latest.into_iter().map(|(user_id, latest)| put(&OrderHead { user_id, latest })));
+        writes.sort_unstable_by(|a, b| (a.table.name, &a.key).cmp(&(b.table.name, &b.key)));
         views.commit(&writes, &[])?;
         match rows.last().filter(|_| rows.len() == PAGE as usize) {
             Some(last) => query = Query::of(Order::TABLE, PAGE).after(Key::of_row(Order::TABLE, last)),
             None => return Ok(()),
         }
     }
+}
+
+/// The chains of the customers of one page of orders: in the order of ids, which is that in which orders were made.
+struct Chains {
+    latest: BTreeMap<UserId, OrderId>,
+    /// Orders that have a view from a rebuild that was cut short: they stay where they stand in their chains.
+    known: BTreeMap<OrderId, Option<OrderId>>,
+}
+
+impl Chains {
+    fn load(views: &mut dyn Store, page: &[Order]) -> anyhow::Result<Self> {
+        let heads = load::<OrderHead>(views, page.iter().map(|order| (order.user_id,).into()))?;
+        let known = load::<OrderView>(views, page.iter().map(|order| (order.id,).into()))?;
+        Ok(Self {
+            latest: heads.into_iter().map(|head| (head.user_id, head.latest)).collect(),
+            known: known.into_iter().map(|view| (view.order_id, view.previous)).collect(),
+        })
+    }
+
+    /// The order before `order`, which has its place in the chain now.
+    fn previous(&mut self, order: &Order) -> Option<OrderId> {
+        match self.known.get(&order.id) {
+            Some(previous) => *previous,
+            None => self.latest.insert(order.user_id, order.id),
+        }
+    }
+}
+
+fn load<R: Record>(store: &mut dyn Store, keys: impl Iterator<Item = Key>) -> anyhow::Result<Vec<R>> {
+    let mut keys: Vec<Key> = keys.collect();
+    keys.sort_unstable();
+    keys.dedup();
+    let rows = store.load(R::TABLE, &keys, Intent::Change)?;
+    Ok(rows.iter().map(R::from_row).collect::<Result<_, _>>()?)
 }
 
 fn put<R: Record>(record: &R) -> Write {
@@ -92,5 +130,6 @@ fn view(order: &Order, topology: &Topology) -> anyhow::Result<OrderView> {
         fulfilled: order.fulfilled,
         unlisted: (matches!(order.status, SagaStatus::Pending | SagaStatus::Failing) && !is_saved)
             .then_some(true),
+        previous: None,
     })
 }

@@ -3,16 +3,19 @@
 
 use jumun::databases::Storage;
 use jumun::kernel::ids::{ProductId, UserId};
-use jumun::kernel::{Currency, Money, Record, Trace};
+use jumun::kernel::state::Write;
+use jumun::kernel::{Currency, Key, Money, Record, Trace};
 use jumun::order::KeyHash;
 use jumun::order::quote::{Payment, Points};
 use jumun::runtime::WorkerConfig;
 use jumun::runtime::adapters::SystemClock;
-use jumun::runtime::ports::store::{Epoch, Query, Store};
+use jumun::runtime::ports::store::{Cursor, Epoch, Query, Store};
+use jumun::shop::lists;
 use jumun::shop::quoter::Ask;
 use jumun::shop::{Domains, Policies, Shop};
 use jumun::{Setup, compose, folder, topologies};
 use read_model::OrderView;
+use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
@@ -69,15 +72,32 @@ async fn views(shop: &Shop) -> Vec<(String, String)> {
     views.into_iter().map(|view| (view.order_id.to_string(), view.status.to_string())).collect()
 }
 
+/// The customer's orders from the latest on, as each names the one before.
+fn chain(shop: &Shop, user: UserId) -> Vec<String> {
+    let page = lists::page::<OrderView>(shop.reader("read-model").unwrap(), user, None, 100, |_| true);
+    page.unwrap().unwrap().records.into_iter().map(|view| view.order_id.to_string()).collect()
+}
+
+fn open(data: &Path, name: &str) -> SqliteStore {
+    let (topology, registry) = domains().place(&topologies::text(TOPOLOGY).unwrap()).unwrap();
+    let database = topology.databases().into_iter().find(|database| database.name == name).unwrap();
+    let options = Options::new(Epoch(uuid::Uuid::nil()));
+    SqliteStore::open(&folder::database(data, name), &registry.tables(&database), &options).unwrap()
+}
+
 /// Nothing of the orders' log is left, as after its retention.
 fn prune_orders_log(data: &Path) {
-    let (topology, registry) = domains().place(&topologies::text(TOPOLOGY).unwrap()).unwrap();
-    let database = topology.databases().into_iter().find(|database| database.name == "order").unwrap();
-    let options = Options::new(Epoch(uuid::Uuid::nil()));
-    let file = folder::database(data, "order");
-    let mut store = SqliteStore::open(&file, &registry.tables(&database), &options).unwrap();
+    let mut store = open(data, "order");
     let head = store.reader().log_state().unwrap().head;
     store.prune_log(head).unwrap();
+}
+
+/// The read model has not said yet how far it has come: it is as if its rebuilding had been cut short.
+fn forget_cursor(data: &Path) {
+    let mut store = open(data, "order-read-model");
+    let key = Key::from((SmolStr::new("order"),));
+    store.begin().unwrap();
+    store.commit(&[Write { table: Cursor::TABLE, key, row: None }], &[]).unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -92,6 +112,8 @@ async fn a_deleted_read_model_is_rebuilt_from_the_orders_and_follows_from_there(
     let before = views(&shop).await;
     assert_eq!(before.iter().filter(|(_, status)| status == "CONFIRMED").count(), 2, "{before:?}");
     assert_eq!(before.iter().filter(|(_, status)| status == "FAILED").count(), 1, "{before:?}");
+    let newest_first: Vec<String> = before.iter().rev().map(|(id, _)| id.clone()).collect();
+    assert_eq!(chain(&shop, user), newest_first);
     stop(shop).await;
 
     prune_orders_log(data);
@@ -100,10 +122,17 @@ async fn a_deleted_read_model_is_rebuilt_from_the_orders_and_follows_from_there(
         assert!(!file.exists() || std::fs::remove_file(file).is_ok());
     }
 
+    for _ in 0..2 {
+        let shop = start(data);
+        assert_eq!(views(&shop).await, before);
+        assert_eq!(chain(&shop, user), newest_first);
+        stop(shop).await;
+        forget_cursor(data);
+    }
     let shop = start(data);
-    assert_eq!(views(&shop).await, before);
     buy(&shop, 4, user, mug).await;
     assert_eq!(views(&shop).await.len(), 4, "it follows the log from there");
+    assert_eq!(chain(&shop, user)[1..], newest_first);
     stop(shop).await;
 }
 

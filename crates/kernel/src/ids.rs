@@ -102,45 +102,9 @@ impl Ids for CountingIds {
     }
 }
 
-/// `fresh`, or where that does not sort after `last`, the id right after `last`. For ids by which things are put in order: which
-/// of two came first is for whoever holds the row that they change to say. The clocks of two machines do not agree on it, nor do
-/// those of one before and after its restart.
-#[must_use]
-pub fn in_order(fresh: Uuid, last: Option<Uuid>) -> Uuid {
-    /// What is random in a UUIDv7, behind the bits that say what it is.
-    const TAIL: u128 = (1 << 62) - 1;
-    match last.map(|last| last.as_u128()) {
-        Some(last) if fresh.as_u128() <= last && last & TAIL < TAIL => Uuid::from_u128(last + 1),
-        // The next millisecond.
-        Some(last) if fresh.as_u128() <= last => Uuid::from_u128((last & !TAIL) + (1 << 80)),
-        Some(_) | None => fresh,
-    }
-}
-
 /// Milliseconds since the epoch that a UUIDv7 was made at; `None` for another kind of UUID.
 #[must_use]
 pub fn made_at_ms(id: Uuid) -> Option<i64> {
     let (seconds, nanos) = id.get_timestamp()?.to_unix();
     i64::try_from(seconds).ok()?.checked_mul(1_000)?.checked_add(i64::from(nanos / 1_000_000))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_id_sorts_after_the_last_one_and_stays_a_uuidv7() {
-        let (early, late) = (CountingIds::new(1_000).next(), CountingIds::new(2_000).next());
-        assert_eq!(in_order(late, None), late);
-        assert_eq!(in_order(late, Some(early)), late);
-        let end = uuid::Builder::from_unix_timestamp_millis(2_000, &[0xff; 10]).into_uuid();
-        for last in [late, end] {
-            for fresh in [early, last] {
-                let next = in_order(fresh, Some(last));
-                assert!(next > last, "{next} after {last}");
-                assert_eq!((next.get_version_num(), next.get_variant()), (7, uuid::Variant::RFC4122));
-            }
-        }
-        assert_eq!(made_at_ms(in_order(early, Some(end))), Some(2_001));
-    }
 }

@@ -1,7 +1,7 @@
 //! Writing a balance and the history row that explains it: always both.
 
 use crate::tables::{PointEntry, PointKind, Points};
-use kernel::ids::{ChargeId, OrderId, UserId, in_order};
+use kernel::ids::{ChargeId, OrderId, UserId};
 use kernel::{Cx, DecideError, Money, WorkingSet};
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -51,7 +51,7 @@ pub(crate) fn enter(
     if balance.is_negative() {
         return Err(DecideError::Impossible("points below zero".to_owned()));
     }
-    let (user_id, id, at) = (before.user_id, in_order(cx.ids.next(), before.last_entry), cx.now);
+    let (user_id, id, previous, at) = (before.user_id, cx.ids.next(), before.last_entry, cx.now);
     let after = Points { user_id, balance, updated_at: at, last_entry: Some(id) };
     let (kind, order_id, charge_id, reason, by_user) = match cause {
         Cause::Use(order) => (PointKind::Use, Some(order), None, None, None),
@@ -63,7 +63,8 @@ pub(crate) fn enter(
             (kind, None, None, Some(reason), Some(by))
         }
     };
-    let entry = PointEntry { user_id, id, kind, amount, balance, order_id, charge_id, reason, by_user, at };
+    let entry =
+        PointEntry { id, user_id, previous, kind, amount, balance, order_id, charge_id, reason, by_user, at };
     state.put(&after);
     state.put(&entry);
     Ok(after)

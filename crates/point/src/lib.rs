@@ -2,7 +2,7 @@
 //!
 //! Books: a user's `balance` = Σ `amount` of the user's `point_history`, and also = Σ `GRANT` and `TAKE` rows, plus the
 //! openings of `points:<user>` (steps `point` and `credit`), plus Σ movements of done receipts. A user without a row has
-//! nothing.
+//! nothing. The balance names the latest entry of its history and each entry the one before it: every entry is on the way once.
 //!
 //! Reading order: [`tables`] → [`adjust`] (an administrator grants or takes) → [`spend`] (the step `point` of an order)
 //! → [`credit`] (the step `credit` of a top-up).

@@ -14,7 +14,7 @@ record! {
         pub balance: Money,
         /// When it last changed.
         pub updated_at: Timestamp,
-        /// The last entry of its history: the next one sorts after it.
+        /// The last entry of its history, after which the balance is what it is. Each entry names the one before it.
         pub last_entry: Option<Uuid>,
     }
 }
@@ -38,12 +38,15 @@ text_enum! {
 }
 
 record! {
-    /// One change of one balance. Ids are in the order of the changes: descending is newest first.
-    pub struct PointEntry in "point_history" key 2 {
-        /// Whose balance.
-        pub user_id: UserId,
+    /// One change of one balance. What comes after what, each entry says itself. Ids only say about when, so that entries are added at
+    /// the end: sorted by user they would cost every order a page of its own.
+    pub struct PointEntry in "point_history" key 1 {
         /// The entry's id.
         pub id: Uuid,
+        /// Whose balance.
+        pub user_id: UserId,
+        /// The entry of the same balance before it; none for the first.
+        pub previous: Option<Uuid>,
         /// Why it changed.
         pub kind: PointKind,
         /// What was added, in minor units; negative where taken.

@@ -41,9 +41,20 @@ fn balance(bench: &Testbed<Point>, n: u128) -> i64 {
     bench.get::<Points>((user(n),)).map_or(0, |points| points.balance.minor())
 }
 
-/// `(kind, amount, balance)` of every history row, oldest first.
+/// The history of user `n`, oldest first: from the balance's last entry to the first.
+fn chain(bench: &Testbed<Point>, n: u128) -> Vec<PointEntry> {
+    let entry = |id: Option<Uuid>| bench.get::<PointEntry>((id?,));
+    let latest = bench.get::<Points>((user(n),)).and_then(|points| entry(points.last_entry));
+    // A circle is cut where it is longer than all there is.
+    let most = bench.all::<PointEntry>().len() + 1;
+    let mut chain: Vec<_> = std::iter::successors(latest, |after| entry(after.previous)).take(most).collect();
+    chain.reverse();
+    chain
+}
+
+/// `(kind, amount, balance)` of every history row of user 1, oldest first.
 fn history(bench: &Testbed<Point>) -> Vec<(&'static str, i64, i64)> {
-    let entries = bench.all::<PointEntry>().into_iter();
+    let entries = chain(bench, 1).into_iter();
     entries.map(|entry| (entry.kind.word(), entry.amount.minor(), entry.balance.minor())).collect()
 }
 
@@ -180,6 +191,20 @@ fn a_spent_credit_cannot_be_taken_back_and_is_a_fault() {
     assert_eq!(balance(&bench, 1), 50);
 }
 
+#[test]
+fn entries_of_two_users_made_in_one_batch_are_two_chains() {
+    let mut bench = bench(100);
+    let command =
+        |n, by| AdjustPoints { user: user(n), adjust: won(by), reason: "a test".to_owned(), by: user(9) };
+    let replies = bench
+        .ask_all(&[command(1, 5), command(2, 7), command(1, -105), command(2, -8), command(1, 3)])
+        .unwrap();
+    assert_eq!(replies.iter().filter(|reply| reply.is_err()).count(), 1);
+    let balances = |n| chain(&bench, n).iter().map(|entry| entry.balance.minor()).collect::<Vec<_>>();
+    assert_eq!((balances(1), balances(2)), (vec![100, 105, 0, 3], vec![7]));
+    assert!(chain(&bench, 2).iter().all(|entry| entry.user_id == user(2)));
+}
+
 #[derive(Clone, Debug)]
 enum Move {
     Adjust(i64),
@@ -222,7 +247,9 @@ proptest! {
             play(&mut bench, one);
             prop_assert!(balance(&bench, 1) >= 0);
         }
+        // Ids grow: the chain is every entry, in the order of time.
         let entries = bench.all::<PointEntry>();
+        prop_assert_eq!(&chain(&bench, 1), &entries);
         let sum = |wanted: &[PointKind]| -> i64 {
             entries.iter().filter(|e| wanted.contains(&e.kind)).map(|e| e.amount.minor()).sum()
         };

@@ -7,7 +7,7 @@ mod view;
 #[cfg(test)]
 mod tests;
 
-pub use view::{OrderTrace, OrderView};
+pub use view::{OrderHead, OrderTrace, OrderView};
 
 use kernel::ids::OrderId;
 use kernel::{Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Record, Table, WorkingSet};
@@ -39,8 +39,14 @@ impl ReadModel {
         let known: Option<OrderView> = state.get((OrderId(heard.key),))?;
         let view = match known {
             None => {
-                state.put(&OrderTrace { order_id: OrderId(heard.key), trace: cx.trace });
-                view::first(heard, &news, cx.trace, self.topology.clone(), self.lists_wait)?
+                let (order_id, user_id) = (OrderId(heard.key), heard.need_plan()?.user);
+                let head: Option<OrderHead> = state.get((user_id,))?;
+                let previous = head.map(|head| head.latest);
+                let (topology, lists_wait) = (self.topology.clone(), self.lists_wait);
+                let view = view::first(heard, &news, cx.trace, topology, lists_wait, previous)?;
+                state.put(&OrderTrace { order_id, trace: cx.trace });
+                state.put(&OrderHead { user_id, latest: order_id });
+                view
             }
             Some(view) => match view::next(view, heard, &news)? {
                 Some(view) => view,
@@ -58,7 +64,7 @@ impl Domain for ReadModel {
     }
 
     fn tables(&self) -> Vec<&'static Table> {
-        vec![OrderView::TABLE, OrderTrace::TABLE]
+        vec![OrderView::TABLE, OrderHead::TABLE, OrderTrace::TABLE]
     }
 
     fn hears(&self) -> &'static [&'static str] {
@@ -76,7 +82,12 @@ impl Domain for ReadModel {
     }
 
     fn keys(&self, input: &Input<'_>, keys: &mut Keys) -> Result<(), DecideError> {
-        keys.want::<OrderView>((OrderId(input.only_heard(&NAME)?.key),));
+        let heard = input.only_heard(&NAME)?;
+        keys.want::<OrderView>((OrderId(heard.key),));
+        // Any word may be the first one heard of an order.
+        if let Some(plan) = heard.plan {
+            keys.want::<OrderHead>((plan.user,));
+        }
         Ok(())
     }
 

@@ -1,12 +1,14 @@
 //! What a view shows after a dialogue, and that dialogues heard again end in the same rows.
 
+mod chains;
+
 use crate::{OrderView, ReadModel};
 use kernel::ids::{CountingIds, Ids, OrderId, PaymentId, SagaId, UserId};
 use kernel::judge::{SagaStatus, StepState, StepStatus};
 use kernel::plan::CardToken;
 use kernel::{
-    Currency, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Money, Plan, Reason, Record, Said,
-    Step, Timestamp, Trace, WorkingSet,
+    Currency, Cx, DecideError, Domain, DomainName, Heard, Input, Key, Keys, Money, Plan, Reason, Record, Row,
+    Said, Step, Timestamp, Trace, WorkingSet,
 };
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -42,17 +44,17 @@ fn states(stock: StepStatus, payment: StepStatus) -> Vec<StepState> {
     vec![state(Step::STOCK, stock), state(Step::PAYMENT, payment)]
 }
 
-/// The words of the order, each said a millisecond after the one before.
+/// What one order's customer and others hear of: rows, and words each said a millisecond after the one before.
 struct Shelf {
     lists_wait: bool,
-    row: Option<Box<[kernel::Value]>>,
+    rows: BTreeMap<(&'static str, Key), Row>,
     order: Uuid,
     clock: i64,
 }
 
 impl Shelf {
     fn new() -> Self {
-        Self { lists_wait: false, row: None, order: planned().saga.0, clock: MADE_AT }
+        Self { lists_wait: false, rows: BTreeMap::new(), order: planned().saga.0, clock: MADE_AT }
     }
 
     fn hear(&mut self, said: &Said, plan: Option<&Arc<Plan>>) -> Result<(), DecideError> {
@@ -62,28 +64,39 @@ impl Shelf {
 
     fn hear_at(&mut self, at: i64, said: &Said, plan: Option<&Arc<Plan>>) -> Result<(), DecideError> {
         let by = DomainName::of("order");
+        self.hear_all(&[Heard { key: self.order, at: Timestamp(at), by: &by, said, plan }])
+    }
+
+    /// Hears `words` in one batch.
+    fn hear_all(&mut self, words: &[Heard<'_>]) -> Result<(), DecideError> {
         let domain = ReadModel::new("seven-services", self.lists_wait);
-        let input = Input::Heard(Heard { key: self.order, at: Timestamp(at), by: &by, said, plan });
         let (mut keys, mut state) = (Keys::default(), WorkingSet::default());
-        domain.keys(&input, &mut keys)?;
+        for word in words {
+            domain.keys(&Input::Heard(*word), &mut keys)?;
+        }
         for (table, key) in keys.take() {
-            state.offer(table, key, self.row.clone());
+            let row = self.rows.get(&(table.name, key.clone())).cloned();
+            state.offer(table, key, row);
         }
         // Nothing of a view may depend on when it is built: the clock of a rebuild stands elsewhere.
         let mut ids = CountingIds::new(0);
-        domain.decide(
-            &input,
-            &mut state,
-            &mut Cx::new(Timestamp(at * 2), Trace { id: 5, span: 6, flags: 1 }, &mut ids),
-        )?;
-        for write in state.into_writes().into_iter().filter(|write| write.table == OrderView::TABLE) {
-            self.row = write.row;
+        for word in words {
+            let trace = Trace { id: 5, span: 6, flags: 1 };
+            let mut cx = Cx::new(Timestamp(word.at.0 * 2), trace, &mut ids);
+            domain.decide(&Input::Heard(*word), &mut state, &mut cx)?;
+        }
+        for write in state.into_writes() {
+            self.rows.insert((write.table.name, write.key), write.row.expect("nothing is deleted"));
         }
         Ok(())
     }
 
+    fn get<R: Record>(&self, key: impl Into<Key>) -> Option<R> {
+        self.rows.get(&(R::TABLE.name, key.into())).map(|row| R::from_row(row).unwrap())
+    }
+
     fn view(&self) -> Option<OrderView> {
-        self.row.as_ref().map(|row| OrderView::from_row(row).unwrap())
+        self.get((self.order,))
     }
 }
 

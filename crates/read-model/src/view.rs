@@ -37,9 +37,21 @@ record! {
         pub fulfilled: bool,
         /// True while it is not yet to stand in its customer's list.
         pub unlisted: Option<bool>,
+        /// Its customer's order that was heard of before it; none for their first.
+        pub previous: Option<OrderId>,
     }
-    index "order_views_by_user" (user_id, order_id);
     index "order_views_by_status" (status, order_id);
+}
+
+record! {
+    /// Where the orders of a customer begin: each view names the one before it ([`OrderView::previous`]). Views are added in the
+    /// order of time only; an index by customer would cost every order a page of its own.
+    pub struct OrderHead in "order_heads" key 1 {
+        /// Whose.
+        pub user_id: UserId,
+        /// The order heard of last.
+        pub latest: OrderId,
+    }
 }
 
 record! {
@@ -150,6 +162,7 @@ pub(crate) fn first(
     trace: Trace,
     topology: SmolStr,
     lists_wait: bool,
+    previous: Option<OrderId>,
 ) -> Result<OrderView, DecideError> {
     let plan = heard.need_plan()?;
     // An order's id may be a moment younger than the batch that made it, which is when the order itself says that it was made.
@@ -169,6 +182,7 @@ pub(crate) fn first(
         settled_at: None,
         fulfilled: false,
         unlisted: (lists_wait && matches!(heard.said, Said::Placed)).then_some(true),
+        previous,
     };
     moved(blank, heard, news)
 }

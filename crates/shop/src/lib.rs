@@ -5,6 +5,7 @@
 
 pub mod domains;
 pub mod facts;
+pub mod lists;
 pub mod poll;
 pub mod quoter;
 pub mod reads;

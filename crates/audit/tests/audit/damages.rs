@@ -1,8 +1,8 @@
 //! What can go wrong with books that agree, one damage at a time, and the code that names it.
 
 use crate::shop::{
-    CAMPAIGN, CANCELLED, CARD, DECLINED, FREE_COUPON, OTHER_USER, POINTS_ONLY, REFUSED, TEA, TOP_UP,
-    USED_COUPON, USER,
+    CAMPAIGN, CANCELLED, CARD, DECLINED, DRAFT, FREE_COUPON, OTHER_USER, POINTS_ONLY, PRUNED, REFUSED, TEA,
+    TOP_UP, USED_COUPON, USER,
 };
 use crate::world::{NOW, World, id, minor, payment_of, saga};
 use coupon::{Coupon, CouponHolder, UserCoupon, UserCouponStatus};
@@ -18,7 +18,7 @@ use payment::{ChargeStatus, PaymentRow, PaymentStatus};
 use point::{PointEntry, PointKind, Points};
 use product::Product;
 use ranking::Sale;
-use read_model::OrderView;
+use read_model::{OrderHead, OrderView};
 use serde_json::json;
 use std::sync::Arc;
 
@@ -42,8 +42,31 @@ pub(crate) const DAMAGES: &[Damage] = &[
     ("points from nowhere", Code::PointLedger, |w| balance(w, |p| p.balance = minor(5_646))),
     ("a balance without any history", Code::PointLedger, |w| w.balance(OTHER_USER + 1, 1)),
     ("a balance that is gone", Code::PointLedger, |w| w.delete::<Points>(&point::NAME, (UserId(id(USER)),))),
-    ("history that is gone", Code::PointLedger, |w| {
-        w.delete::<PointEntry>(&point::NAME, (UserId(id(USER)), id(407)));
+    ("the end of a history that is gone", Code::PointLedger, |w| {
+        w.delete::<PointEntry>(&point::NAME, (id(407),));
+        balance(w, |p| p.last_entry = Some(id(406)));
+    }),
+    ("the last of a history that is not there", Code::PointHistoryChain, |w| {
+        balance(w, |p| p.last_entry = Some(id(499)));
+    }),
+    ("the beginning of a history that is not there", Code::PointHistoryChain, |w| {
+        entry(w, 400, |e| e.previous = Some(id(399)));
+    }),
+    ("history that is passed over", Code::PointHistoryChain, |w| {
+        // What it took and gave comes to nothing, so that no sum misses it.
+        entry(w, 405, |e| e.previous = Some(id(402)));
+    }),
+    ("history that nobody names", Code::PointHistoryChain, |w| {
+        w.entry(USER, 408, PointKind::Grant, 0, 5_645, (None, None));
+        balance(w, |p| p.last_entry = Some(id(407)));
+    }),
+    ("history that runs in a circle", Code::PointHistoryChain, |w| {
+        w.entry(OTHER_USER, 430, PointKind::Grant, 0, 0, (None, None));
+        w.entry(OTHER_USER, 431, PointKind::Grant, 0, 0, (None, None));
+        entry(w, 430, |e| e.previous = Some(id(431)));
+    }),
+    ("history of somebody else", Code::PointHistoryChain, |w| {
+        w.change::<Points>(&point::NAME, (UserId(id(OTHER_USER)),), |p| p.last_entry = Some(id(407)));
     }),
     ("history that says another balance", Code::PointHistoryChain, |w| {
         entry(w, 407, |e| e.balance = minor(1));
@@ -172,9 +195,24 @@ pub(crate) const DAMAGES: &[Damage] = &[
         sale(w, |sale| sale.sold += 3);
     }),
     ("a view that fell behind", Code::View, |w| {
-        w.change::<OrderView>(&read_model::NAME, (id(CARD),), |view| view.status = SagaStatus::Pending);
+        view(w, CARD, |view| view.status = SagaStatus::Pending);
     }),
     ("a view that is gone", Code::View, |w| w.delete::<OrderView>(&read_model::NAME, (id(REFUSED),))),
+    ("an order that its customer's list passes over", Code::View, |w| {
+        view(w, CANCELLED, |view| view.previous = Some(OrderId(id(POINTS_ONLY))));
+    }),
+    ("orders that run in a circle", Code::View, |w| {
+        view(w, PRUNED, |view| view.previous = Some(OrderId(id(DRAFT))));
+    }),
+    ("orders without a latest one", Code::View, |w| {
+        w.delete::<OrderHead>(&read_model::NAME, (UserId(id(USER)),));
+    }),
+    ("orders whose latest one is not there", Code::View, |w| {
+        w.put(&read_model::NAME, &OrderHead { user_id: UserId(id(USER)), latest: OrderId(id(99)) });
+    }),
+    ("orders of somebody else", Code::View, |w| {
+        w.put(&read_model::NAME, &OrderHead { user_id: UserId(id(OTHER_USER)), latest: OrderId(id(CARD)) });
+    }),
     ("a log row that is gone", Code::LogGap, |w| w.lost = Some(3)),
     ("the log's first row is gone", Code::LogGap, |w| w.lost = Some(1)),
     ("the log's last row is gone", Code::LogGap, |w| w.lost = Some(14)),
@@ -206,7 +244,7 @@ pub(crate) fn forget_last_order(world: &mut World, domain: &DomainName) {
             sale(world, |sale| sale.sold += 3);
         }
         "read-model" => {
-            world.change::<OrderView>(domain, (id(CANCELLED),), |view| view.status = SagaStatus::Confirmed);
+            view(world, CANCELLED, |view| view.status = SagaStatus::Confirmed);
         }
         _ => undelivered(world, CANCELLED, DeliveryEvent::Cancelled),
     }
@@ -221,7 +259,11 @@ fn balance(world: &mut World, change: impl FnOnce(&mut Points)) {
 }
 
 fn entry(world: &mut World, number: u64, change: impl FnOnce(&mut PointEntry)) {
-    world.change(&point::NAME, (id(USER), id(number)), change);
+    world.change(&point::NAME, (id(number),), change);
+}
+
+fn view(world: &mut World, number: u64, change: impl FnOnce(&mut OrderView)) {
+    world.change(&read_model::NAME, (id(number),), change);
 }
 
 fn campaign(world: &mut World, change: impl FnOnce(&mut Coupon)) {

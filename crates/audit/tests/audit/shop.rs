@@ -12,6 +12,7 @@ use order::{Order, OrderKey, OrderLine};
 use payment::gateway::{PgCharge, PgChargeStatus};
 use payment::{Charge, ChargeStatus, PaymentRow, PaymentStatus};
 use point::{PointEntry, PointKind, Points};
+use read_model::OrderHead;
 use runtime::ports::store::Meta;
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -276,6 +277,8 @@ impl World {
             self.say(order_id.0, Some(plan), Said::Failed { reason, steps: Vec::new() });
             self.delivery(order_id, DeliveryEvent::Failed);
         }
+        let head: Option<OrderHead> = self.get(&read_model::NAME, (plan.user,));
+        self.put(&read_model::NAME, &OrderHead { user_id: plan.user, latest: order_id });
         self.put(
             &read_model::NAME,
             &read_model::OrderView {
@@ -293,6 +296,7 @@ impl World {
                 settled_at: None,
                 fulfilled: false,
                 unlisted: None,
+                previous: head.map(|head| head.latest),
             },
         );
     }
@@ -348,11 +352,17 @@ impl World {
         balance: i64,
         (order_id, charge_id): (Option<OrderId>, Option<ChargeId>),
     ) {
+        let user_id = UserId(id(user));
+        let known: Option<Points> = self.get(&point::NAME, (user_id,));
+        let points =
+            known.unwrap_or(Points { user_id, balance: minor(0), updated_at: NOW, last_entry: None });
+        self.put(&point::NAME, &Points { last_entry: Some(id(number)), ..points });
         self.put(
             &point::NAME,
             &PointEntry {
-                user_id: UserId(id(user)),
                 id: id(number),
+                user_id,
+                previous: points.last_entry,
                 kind,
                 amount: minor(amount),
                 balance: minor(balance),
@@ -367,7 +377,9 @@ impl World {
 
     pub(crate) fn balance(&mut self, user: u64, balance: i64) {
         let (user_id, balance) = (UserId(id(user)), minor(balance));
-        self.put(&point::NAME, &Points { user_id, balance, updated_at: NOW, last_entry: None });
+        let known: Option<Points> = self.get(&point::NAME, (user_id,));
+        let last_entry = known.and_then(|points| points.last_entry);
+        self.put(&point::NAME, &Points { user_id, balance, updated_at: NOW, last_entry });
     }
 
     fn top_ups(&mut self) {

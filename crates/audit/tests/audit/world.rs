@@ -96,6 +96,11 @@ impl World {
         self.rows.insert((domain.clone(), R::TABLE.name, key), (R::TABLE, row));
     }
 
+    pub(crate) fn get<R: Record>(&self, domain: &DomainName, key: impl Into<Key>) -> Option<R> {
+        let (_, row) = self.rows.get(&(domain.clone(), R::TABLE.name, key.into()))?;
+        Some(R::from_row(row).unwrap())
+    }
+
     pub(crate) fn delete<R: Record>(&mut self, domain: &DomainName, key: impl Into<Key>) {
         self.rows.remove(&(domain.clone(), R::TABLE.name, key.into())).expect("a row to delete");
     }

@@ -110,6 +110,7 @@ fn points_their_history_and_a_top_up() {
     let entry = PointEntry {
         user_id: UserId(id(1)),
         id: id(2),
+        previous: None,
         kind: PointKind::TopUpCancel,
         amount: money(-300),
         balance: money(200),
@@ -254,6 +255,7 @@ fn an_order_and_its_view_look_the_same() {
         settled_at: order.settled_at,
         fulfilled: true,
         unlisted: None,
+        previous: None,
     };
     check(&OrderBody::of_view(&view).unwrap(), &failed_order_shown());
 }

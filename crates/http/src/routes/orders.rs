@@ -1,7 +1,7 @@
 //! Orders: placed, paid, cancelled, looked at. (Their events: `order_events`.)
 
-use super::products::newest_first;
 use crate::app::AppState;
+use crate::chain;
 use crate::describe::{SignedIn, WithBody};
 use crate::extract::{Body, Caller, Id, Page, Paging, Tracing};
 use crate::fields::{self, Card, Quantity, UsePoints};
@@ -12,12 +12,11 @@ use crate::render::OrderBody;
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use kernel::Refused;
 use kernel::ids::{OrderId, ProductId};
 use kernel::judge::SagaStatus;
-use kernel::{Record, Refused, Value};
 use order::{CancelOrder, Order};
 use read_model::OrderView;
-use runtime::ports::store::{Compare, Query};
 use serde::{Deserialize, Serialize};
 use shop::ShopError;
 use shop::quoter::Ask;
@@ -293,13 +292,10 @@ async fn list_orders(
     paging: Paging,
 ) -> Result<Json<Page<OrderBody>>, Problem> {
     catch_up(&state, "read-model").await?;
-    let query = Query::of(OrderView::TABLE, paging.rows());
-    let query = query.filter("user_id", Compare::Is, Value::Id(caller.id().0));
     // Where the topology saves an order provisionally, its customer's list shows it from then on.
-    let query = query.filter("unlisted", Compare::Is, Value::Null);
-    let rows: Vec<OrderView> = state.shop().list("read-model", &newest_first(query, "order_id", &paging))?;
-    let Page { items, next_cursor } = Page::of(rows, &paging, |view| view.order_id.0, OrderBody::of_view);
-    Ok(Json(Page { items: items.into_iter().collect::<Result<_, _>>()?, next_cursor }))
+    let listed = |view: &OrderView| view.unlisted.is_none();
+    let page = chain::page(state.shop(), caller.id(), &paging, listed)?;
+    Ok(Json(page.try_map(OrderBody::of_view)?))
 }
 
 /// One order.

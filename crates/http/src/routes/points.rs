@@ -1,16 +1,15 @@
 //! Balances and their history. (Top-ups: `charges`.)
 
-use super::products::newest_first;
 use crate::app::AppState;
+use crate::chain;
 use crate::describe::SignedIn;
 use crate::extract::{Caller, Page, Paging};
 use crate::problem::Problem;
 use crate::render::{PointEntryBody, PointsBody};
 use axum::Json;
 use axum::extract::State;
-use kernel::{Money, Record, Value};
+use kernel::Money;
 use point::{PointEntry, Points};
-use runtime::ports::store::{Compare, Query};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -44,8 +43,6 @@ async fn list_point_history(
     caller: Caller,
     paging: Paging,
 ) -> Result<Json<Page<PointEntryBody>>, Problem> {
-    let query = Query::of(PointEntry::TABLE, paging.rows());
-    let query = query.filter("user_id", Compare::Is, Value::Id(caller.id().0));
-    let rows: Vec<PointEntry> = state.shop().list("point", &newest_first(query, "id", &paging))?;
-    Ok(Json(Page::of(rows, &paging, |entry| entry.id, |entry| entry.clone().into())))
+    let page = chain::page::<PointEntry>(state.shop(), caller.id(), &paging, |_| true)?;
+    Ok(Json(Page { items: page.items.into_iter().map(Into::into).collect(), next_cursor: page.next_cursor }))
 }

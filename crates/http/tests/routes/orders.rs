@@ -70,6 +70,49 @@ async fn an_order_is_placed_replayed_listed_and_cancelled() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_customers_lists_are_their_own_newest_first_and_go_on_where_their_cursor_says() {
+    for topology in [MONOLITH, SEVEN_SERVICES] {
+        let world = World::new(topology);
+        let (admin, kim, lee) =
+            (world.admin().await, world.customer("kim", 3_000).await, world.customer("lee", 9_000).await);
+        let mug = world.product(&admin, "MUG", 1_000, 50).await;
+        let body = json!({"lines": lines(&mug, 1), "points": 1_000});
+        let (mut kims, mut lees) = (Vec::new(), Vec::new());
+        // Kim's points are enough for three orders of five.
+        for number in 0..5 {
+            for (who, ids) in [(&kim, &mut kims), (&lee, &mut lees)] {
+                let placed = world.place(who, &number.to_string(), &body).await;
+                ids.insert(0, placed.body["id"].as_str().unwrap().to_owned());
+            }
+        }
+        assert_eq!(world.walk(&kim, "/v1/orders?limit=2").await, kims);
+        assert_eq!(world.walk(&lee, "/v1/orders?limit=3").await, lees);
+        assert_eq!(world.walk(&kim, "/v1/points/history?limit=1").await.len(), 4);
+        assert_eq!(world.walk(&lee, "/v1/points/history?limit=2").await.len(), 6);
+        let whose = world.get(&kim, &format!("/v1/orders/{}", kims[0])).await.body["user_id"].clone();
+        let of_kim = format!("/v1/admin/orders?user_id={}", whose.as_str().unwrap());
+        assert_eq!(world.walk(&admin, &format!("{of_kim}&limit=2")).await, kims);
+        assert_eq!(world.walk(&admin, &format!("{of_kim}&limit=2&status=CONFIRMED")).await, kims[2..]);
+        assert_eq!(world.walk(&admin, &format!("{of_kim}&limit=1&status=FAILED")).await, kims[..2]);
+        assert!(world.walk(&admin, &format!("{of_kim}&to=2020-01-01T00:00:00Z")).await.is_empty());
+        assert_eq!(world.walk(&admin, "/v1/admin/orders?limit=4").await.len(), 10);
+
+        for list in ["/v1/orders", "/v1/points/history"] {
+            let page = world.get(&lee, &format!("{list}?limit=1")).await;
+            let lees_cursor = format!("{list}?cursor={}", page.body["next_cursor"].as_str().unwrap());
+            assert_eq!(world.get(&lee, &lees_cursor).await.status, 200);
+            assert_eq!(
+                world.get(&kim, &lees_cursor).await.problem(),
+                (400, "BAD_PARAMETER", Some("cursor")),
+                "{list}"
+            );
+            let nobodys = format!("{list}?cursor=AAAAAAAAAAAAAAAAAAAAAA");
+            assert_eq!(world.get(&kim, &nobodys).await.problem().0, 400, "{list}");
+        }
+    }
+}
+
 /// Where the order is saved provisionally once its stock is taken, lists wait for that; whoever has its id need not.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_is_listed_from_its_provisional_save_and_found_before_it() {

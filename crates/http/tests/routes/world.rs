@@ -180,6 +180,20 @@ impl World {
         self.call(Some(who), Method::GET, path, &[], None).await
     }
 
+    /// The ids of a whole list, page by page; `path` has a query already.
+    pub(crate) async fn walk(&self, who: &Someone, path: &str) -> Vec<String> {
+        let (mut ids, mut next) = (Vec::new(), path.to_owned());
+        loop {
+            let page = self.get(who, &next).await;
+            let items = page.body["items"].as_array().unwrap_or_else(|| panic!("{next}: {}", page.body));
+            ids.extend(items.iter().map(|item| item["id"].as_str().unwrap().to_owned()));
+            match page.body["next_cursor"].as_str() {
+                Some(cursor) => next = format!("{path}&cursor={cursor}"),
+                None => return ids,
+            }
+        }
+    }
+
     pub(crate) async fn post(
         &self,
         who: &Someone,

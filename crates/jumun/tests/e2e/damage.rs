@@ -60,7 +60,7 @@ const DAMAGES: &[Damage] = &[
     damage(
         "a point balance that nobody's history explains",
         ["points", "points"],
-        "INSERT INTO points SELECT randomblob(16), 5, updated_at FROM points LIMIT 1",
+        "INSERT INTO points SELECT randomblob(16), 5, updated_at, NULL FROM points LIMIT 1",
         &["POINT_LEDGER"],
     ),
     damage(
@@ -68,6 +68,12 @@ const DAMAGES: &[Damage] = &[
         ["point_history", "points"],
         "DELETE FROM point_history WHERE kind = 'GRANT'",
         &["POINT_HISTORY_CHAIN", "POINT_LEDGER"],
+    ),
+    damage(
+        "the history of a balance passes an entry over",
+        ["point_history", "points"],
+        "UPDATE point_history SET previous = NULL WHERE kind = 'USE'",
+        &["POINT_HISTORY_CHAIN"],
     ),
     damage(
         "a coupon is issued twice",
@@ -174,6 +180,12 @@ const DAMAGES: &[Damage] = &[
         "a view is altered",
         ["order_views", "order_views"],
         "UPDATE order_views SET status = 'FAILED' WHERE status = 'CONFIRMED'",
+        &["VIEW"],
+    ),
+    damage(
+        "a customer's list loses an order",
+        ["order_views", "order_views"],
+        "UPDATE order_views SET previous = NULL WHERE previous IS NOT NULL",
         &["VIEW"],
     ),
     damage(

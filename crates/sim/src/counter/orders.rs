@@ -2,7 +2,7 @@
 
 use super::caller::{Someone, signed_in};
 use super::follow::followed;
-use super::lists::{ROWS, newest_first, page};
+use super::lists::chain;
 use super::refusals::No;
 use super::wait::{Slot, Turn, Wait, ask, reply};
 use super::{Sight, render};
@@ -10,11 +10,10 @@ use crate::clients::{self, Amount, Answer, Ask, Caller, Id, Listed, Millis, Page
 use kernel::ids::{OrderId, ProductId, UserCouponId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::plan::CardToken;
-use kernel::{Money, Record, Value, topology};
+use kernel::{Money, topology};
 use order::quote::{MOST_PIECES, Payment, Points};
 use order::{Born, CancelOrder, KeyHash, Order};
 use read_model::OrderView;
-use runtime::ports::store::{Compare, Query};
 use runtime::watch::Watching;
 use runtime::{CommandError, Watch};
 use sha2::{Digest, Sha256};
@@ -114,11 +113,8 @@ pub(super) fn list(sight: &Sight<'_>, from: Caller, of: Page) -> Result<Turn, No
 
 /// A page of `user`'s orders.
 fn orders_of(sight: &Sight<'_>, user: UserId, of: Page) -> Result<Listed<clients::Order>, No> {
-    let query = Query::of(OrderView::TABLE, ROWS).filter("user_id", Compare::Is, Value::Id(user.0));
     // Where the topology saves an order provisionally, its customer's list shows it from then on.
-    let query = query.filter("unlisted", Compare::Is, Value::Null);
-    let views = sight.list("read-model", &newest_first(query, "order_id", of))?;
-    page(views, |view: &OrderView| view.order_id.0, render::view)
+    chain(sight, user, of, |view: &OrderView| view.unlisted.is_none(), render::view)
 }
 
 /// What the participants have said of an order is being judged.

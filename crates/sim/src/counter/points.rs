@@ -1,17 +1,17 @@
 //! Balances, their history, and top-ups.
 
 use super::caller::{admin, signed_in};
-use super::lists::{ROWS, newest_first, page};
+use super::lists::chain;
 use super::orders::{card_token, hashes, money};
 use super::refusals::No;
 use super::wait::{Turn, Wait, ask};
 use super::{CURRENCY, Sight, render, users};
-use crate::clients::{Amount, Answer, Ask, Caller, Card, Id, Listed, Millis, Page};
-use kernel::ids::{ChargeId, UserId};
-use kernel::{DomainName, Record, Value, topology};
+use crate::clients::{Amount, Answer, Ask, Caller, Card, Id, Millis, Page};
+use kernel::ids::ChargeId;
+use kernel::{DomainName, topology};
 use payment::{Charge, ChargeStatus, TopUp, TopUpReply};
 use point::{AdjustPoints, PointEntry, Points};
-use runtime::ports::store::{Compare, Position, Query};
+use runtime::ports::store::Position;
 use uuid::Uuid;
 
 /// Grants points, or takes them.
@@ -40,18 +40,8 @@ pub(super) fn balance(sight: &Sight<'_>, from: Caller) -> Result<Turn, No> {
 /// Every change of the caller's balance.
 pub(super) fn history(sight: &Sight<'_>, from: Caller, of: Page) -> Result<Turn, No> {
     let user = signed_in(sight, from)?.id;
-    let entries = entries_of(sight, user, of)?;
-    Ok(Turn::Told(Answer::History(Listed {
-        items: entries.items.iter().map(render::change).collect(),
-        next: entries.next,
-    })))
-}
-
-/// A page of the changes of `user`'s balance.
-fn entries_of(sight: &Sight<'_>, user: UserId, of: Page) -> Result<Listed<PointEntry>, No> {
-    let query = Query::of(PointEntry::TABLE, ROWS).filter("user_id", Compare::Is, Value::Id(user.0));
-    let rows = sight.list("point", &newest_first(query, "id", of))?;
-    page(rows, |entry: &PointEntry| entry.id, |entry| Ok(entry.clone()))
+    let shown = |entry: &PointEntry| Ok(render::change(entry));
+    Ok(Turn::Told(Answer::History(chain(sight, user, of, |_| true, shown)?)))
 }
 
 /// Buys points through the payment gateway.

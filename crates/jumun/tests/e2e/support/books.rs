@@ -27,6 +27,7 @@ const TABLES: &[&str] = &[
     "charge_keys",
     "inbox",
     "order_views",
+    "order_heads",
     "sales",
     "dead_letters",
 ];

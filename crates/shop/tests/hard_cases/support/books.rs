@@ -13,7 +13,7 @@ use payment::{PaymentRow, PaymentStatus};
 use point::{PointEntry, PointKind, Points};
 use product::{Product, StockAdjustment};
 use ranking::Sale;
-use read_model::OrderView;
+use read_model::{OrderHead, OrderView};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use uuid::Uuid;
@@ -145,6 +145,7 @@ impl Books {
                 None => *granted.entry(entry.user_id).or_default() += entry.amount.minor(),
             }
         }
+        self.check_histories(world);
         let mut expected = granted;
         for (order, plan) in self.in_effect(Step::POINT) {
             *expected.entry(order.user_id).or_default() -= plan.points.minor();
@@ -160,6 +161,28 @@ impl Books {
             );
             assert_eq!(Some(&balance), expected.get(&points.user_id), "{}: points and the orders", self.name);
         }
+    }
+
+    /// Every entry is on the way from its user's balance to the first, once, and each balance is what the entries up to it come to.
+    fn check_histories(&self, world: &World) {
+        let entries = world.all::<PointEntry>("point");
+        let mut left: BTreeMap<Uuid, PointEntry> =
+            entries.into_iter().map(|entry| (entry.id, entry)).collect();
+        for points in world.all::<Points>("point") {
+            let (mut at, mut balance) = (points.last_entry, points.balance.minor());
+            while let Some(id) = at {
+                let entry = left.remove(&id).unwrap_or_else(|| panic!("{}: no entry {id} left", self.name));
+                assert_eq!(
+                    (entry.user_id, entry.balance.minor()),
+                    (points.user_id, balance),
+                    "{}",
+                    self.name
+                );
+                (at, balance) = (entry.previous, balance - entry.amount.minor());
+            }
+            assert_eq!(balance, 0, "{}: a history begins with nothing", self.name);
+        }
+        assert!(left.is_empty(), "{}: history that nobody names: {left:?}", self.name);
     }
 
     fn check_coupons(&self, world: &World) {
@@ -246,6 +269,23 @@ impl Books {
             let (order, _) = &self.orders[&view.order_id];
             assert_eq!((view.status, &view.reason), (order.status, &order.reason), "{}: view", self.name);
         }
+        self.check_lists(world);
+    }
+
+    /// Every order is on the way from its customer's latest to the first, once.
+    fn check_lists(&self, world: &World) {
+        let views = world.all::<OrderView>("read-model");
+        let mut left: BTreeMap<OrderId, OrderView> =
+            views.into_iter().map(|view| (view.order_id, view)).collect();
+        for head in world.all::<OrderHead>("read-model") {
+            let mut at = Some(head.latest);
+            while let Some(id) = at {
+                let view = left.remove(&id).unwrap_or_else(|| panic!("{}: no order {id} left", self.name));
+                assert_eq!(view.user_id, head.user_id, "{}: whose list {id} is in", self.name);
+                at = view.previous;
+            }
+        }
+        assert!(left.is_empty(), "{}: orders in no list: {left:?}", self.name);
     }
 
     fn check_deliveries(&self, world: &World) {
