@@ -3,6 +3,7 @@
 
 use crate::domain::Command;
 use crate::ids::SagaId;
+use crate::judge::{SagaStatus, StepState, StepStatus};
 use crate::names::{DomainName, Step};
 use crate::participation::{Inbox, InboxState};
 use crate::said::Said;
@@ -28,6 +29,17 @@ pub struct Inquired {
 impl Command for Inquired {
     type Reply = ();
     const DOMAIN: DomainName = DomainName::of("order");
+}
+
+/// The steps of an order under way that have not told how they end: whom a client's poll asks about.
+pub fn unheard(status: SagaStatus, steps: &[StepState]) -> impl Iterator<Item = &Step> {
+    let is_open = move |step: &&StepState| match (status, step.status) {
+        (_, StepStatus::Unknown) => true,
+        // Where it was to succeed it has; where it is given back it has not yet said so.
+        (status, StepStatus::Done) => status != SagaStatus::Pending,
+        (_, StepStatus::Refused | StepStatus::Compensated) => false,
+    };
+    steps.iter().filter(is_open).map(|step| &step.name)
 }
 
 /// What an inbox row says; `None` while its outcome is open.

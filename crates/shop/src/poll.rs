@@ -3,8 +3,8 @@
 
 use crate::shop::{Shop, ShopError};
 use kernel::ids::{OrderId, SagaId};
-use kernel::inquiry::Inquired;
-use kernel::judge::{SagaStatus, StepStatus};
+use kernel::inquiry::{self, Inquired};
+use kernel::judge::SagaStatus;
 use kernel::topology::Inquiry;
 use kernel::{DomainName, Step};
 use order::Order;
@@ -52,13 +52,8 @@ impl Poll {
 fn unheard(system: &System, order: &Order) -> Vec<Step> {
     let home = |domain: &DomainName| system.home(domain).map(|home| home.database.name.as_str());
     let own = home(&order::NAME);
-    let waits = |status| matches!(status, StepStatus::Unknown | StepStatus::Done);
-    let open = order.steps.0.iter().filter(|step| match order.status {
-        SagaStatus::Pending => step.status == StepStatus::Unknown,
-        _ => waits(step.status),
-    });
-    let elsewhere = open.filter(|step| system.runner(&step.name).and_then(home) != own);
-    elsewhere.map(|step| step.name.clone()).collect()
+    let open = inquiry::unheard(order.status, &order.steps.0);
+    open.filter(|step| system.runner(step).and_then(home) != own).cloned().collect()
 }
 
 /// The polls that are under way: everyone who asks about one order meanwhile gets the same answer.
