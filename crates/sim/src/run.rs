@@ -50,7 +50,7 @@ const CLIENT_PATIENCE: Millis = 15_000;
 /// How long clients may take to finish what they began once the faults are over.
 const MOST_CALM: Duration = Duration::from_secs(3 * 3_600);
 /// How long everything rests before the books are compared: reconciliation and slow retries have come round by then.
-const REST: Duration = Duration::from_secs(1_200);
+const REST: Duration = Duration::from_secs(900);
 /// Turns without end are a fault of their own.
 const MOST_TURNS: u64 = 2_000_000;
 

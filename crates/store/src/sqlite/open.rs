@@ -2,6 +2,7 @@
 
 use super::error::store_error;
 use runtime::ports::store::StoreError;
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
@@ -107,6 +108,8 @@ fn configure(connection: &Connection, cache_kib: Option<u32>) -> Result<(), Stor
         connection.busy_timeout(BUSY)?;
         connection.pragma_update(None, "foreign_keys", false)?;
         connection.pragma_update(None, "temp_store", "MEMORY")?;
+        // A plan does not depend on what is bound: otherwise a prepared statement is planned anew for every value.
+        connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
         if let Some(kib) = cache_kib {
             // Negative: KiB instead of pages.
             connection.pragma_update(None, "cache_size", -i64::from(kib))?;
