@@ -2,7 +2,7 @@
 
 use crate::clients::{Answer, Ask, Caller, Heard, Millis, Mix, Order, Population, Request, RequestId, Show};
 use crate::counter::Pending;
-use crate::oracle::{Breach, Oracle, Rules};
+use crate::oracle::{Breach, Oracle, Promise, Rules};
 use crate::witnesses;
 use crate::world::{About, CREATED_EXPIRY, Fault, LONGEST_JUMP, Line, Purpose, World, WorldError, chance};
 use rand::Rng;
@@ -50,9 +50,9 @@ const CLIENT_PATIENCE: Millis = 15_000;
 /// How long clients may take to finish what they began once the faults are over.
 const MOST_CALM: Duration = Duration::from_secs(3 * 3_600);
 /// How long everything rests before the books are compared: reconciliation and slow retries have come round by then.
-const REST: Duration = Duration::from_secs(900);
+const REST: Duration = Duration::from_secs(1_200);
 /// Turns without end are a fault of their own.
-const MOST_TURNS: u64 = 2_000_000;
+const MOST_TURNS: u64 = 500_000;
 
 /// A request that is under way.
 struct Open {
@@ -225,7 +225,12 @@ impl Run {
         let now = self.now();
         self.oracle.witness_pg(witnesses::gateway(&self.world));
         self.oracle.witness_platform(witnesses::data_platform(&self.world));
-        let breaches = self.oracle.verdict(now).to_vec();
+        let mut breaches = self.oracle.verdict(now).to_vec();
+        if self.turns >= MOST_TURNS {
+            let (about, expected) = ("the system".to_owned(), "at rest when there is nothing to do".to_owned());
+            let saw = format!("busy without end, last in {}", self.world.busy());
+            breaches.insert(0, Breach { promise: Promise::NothingStuck, about, expected, saw, at: now });
+        }
         let about: BTreeSet<u128> = breaches.first().map(|breach| ids_in(&breach.about)).unwrap_or_default();
         let mut fates: BTreeMap<String, u64> = BTreeMap::new();
         for fate in self.fates.into_values() {

@@ -87,6 +87,8 @@ pub(crate) struct World {
     racing: bool,
     starts: u64,
     weather: weather::Weather,
+    /// Whose work the last turn was.
+    busy: Option<String>,
 }
 
 /// How the domains are set: as by default, but an order that is not paid expires within a run.
@@ -148,7 +150,7 @@ impl World {
         }
         let outside = Dice::new(seed, Purpose::Outside);
         let weather = weather::Weather::default();
-        let mut world = Self { parts, hosts, order: climate, outside, racing, starts: 0, weather };
+        let mut world = Self { parts, hosts, order: climate, outside, racing, starts: 0, weather, busy: None };
         world.start_hosts();
         Ok(world)
     }
@@ -219,7 +221,16 @@ impl World {
             let cap = usize::try_from(self.order.between(1, QUOTES)).unwrap_or(1);
             worked |= shop.quoter().step(cap) > 0;
         }
-        worked | process.step(seat, now)
+        worked |= process.step(seat, now);
+        if worked {
+            self.busy = Some(self.hosts[host].name.clone());
+        }
+        worked
+    }
+
+    /// Who worked last.
+    pub(crate) fn busy(&self) -> &str {
+        self.busy.as_deref().unwrap_or("nobody")
     }
 
     /// Time passes: to when somebody next has something to do, and at most to `until`.

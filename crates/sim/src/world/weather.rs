@@ -14,7 +14,7 @@ const GUST_EVERY: Duration = Duration::from_millis(100);
 /// How often what the gateway holds back is let go: well within its settling time.
 const RELEASE_EVERY: Duration = Duration::from_secs(2);
 /// How often old rows are pruned.
-const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(30);
+const HOUSEKEEPING_EVERY: Duration = Duration::from_secs(15);
 /// Logs keep rows that everybody has read for so long.
 const LOG_RETENTION: Duration = Duration::from_secs(5);
 
