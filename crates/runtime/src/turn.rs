@@ -9,6 +9,7 @@ mod item;
 use crate::fence::Token;
 use crate::message::{Message, Work};
 use crate::ports::store::{Cursor, Intent, LogRow, Position, Store, StoreError};
+use crate::worker::ahead;
 use failure::Failure;
 use item::{Item, What};
 use kernel::domain::{Alert, OutsideCall, Speech, Withdrawn};
@@ -170,10 +171,10 @@ impl Engine {
         store.begin()?;
         let decided = self.token.check(&self.name, store, &mut batch.state).and_then(|token| {
             self.decide_all(store, &mut batch, items, due, set_aside)?;
-            Ok(token)
+            Ok((token, ahead(store, cursors)?))
         });
-        let token = match decided {
-            Ok(token) => token,
+        let (token, cursors) = match decided {
+            Ok(decided) => decided,
             Err(error) => {
                 store.roll_back();
                 return Err(error.into());

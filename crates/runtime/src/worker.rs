@@ -23,6 +23,8 @@ use kernel::time::Backoff;
 use kernel::{DomainName, Key, Record, Timestamp, Value};
 use smol_str::SmolStr;
 use source::Source;
+
+pub(crate) use source::ahead;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -300,23 +302,13 @@ impl Worker {
 
     /// Stores cursors that only rows of no concern have moved, so that the logs they follow can be pruned.
     fn save_cursors(&mut self) {
-        let mut writes: Vec<Write> = self
-            .sources
-            .iter()
-            .filter(|source| source.saved < source.taken)
-            .filter_map(Source::stored)
-            .map(|cursor| {
-                let row = cursor.to_row();
-                Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) }
-            })
-            .collect();
-        if writes.is_empty() {
+        let moved = self.sources.iter().filter(|source| source.saved < source.taken);
+        let cursors: Vec<Cursor> = moved.filter_map(Source::stored).collect();
+        if cursors.is_empty() {
             return;
         }
-        writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        match self.store.begin().and_then(|()| self.store.commit(&writes, &[])) {
-            Ok(_) => {
-                let rows = writes.len() as u64;
+        match self.store_cursors(cursors) {
+            Ok(rows) => {
                 self.signals.add(&self.name, Counts { commits: 1, rows, ..Counts::default() });
                 for source in &mut self.sources {
                     source.saved = source.taken;
@@ -327,6 +319,26 @@ impl Worker {
                 tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later");
             }
         }
+    }
+
+    /// Stores those of `cursors` that are further than what is stored; how many that were.
+    fn store_cursors(&mut self, cursors: Vec<Cursor>) -> Result<u64, StoreError> {
+        self.store.begin()?;
+        let cursors = match ahead(self.store.as_mut(), cursors) {
+            Ok(cursors) => cursors,
+            Err(error) => {
+                self.store.roll_back();
+                return Err(error);
+            }
+        };
+        let write = |cursor: &Cursor| {
+            let row = cursor.to_row();
+            Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) }
+        };
+        let mut writes: Vec<Write> = cursors.iter().map(write).collect();
+        writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
+        self.store.commit(&writes, &[])?;
+        Ok(writes.len() as u64)
     }
 
     /// Takes or keeps the lock of its batches; how long to wait, if somebody else has it.

@@ -227,7 +227,8 @@ impl Run {
         self.oracle.witness_platform(witnesses::data_platform(&self.world));
         let mut breaches = self.oracle.verdict(now).to_vec();
         if self.turns >= MOST_TURNS {
-            let (about, expected) = ("the system".to_owned(), "at rest when there is nothing to do".to_owned());
+            let (about, expected) =
+                ("the system".to_owned(), "at rest when there is nothing to do".to_owned());
             let saw = format!("busy without end, last in {}", self.world.busy());
             breaches.insert(0, Breach { promise: Promise::NothingStuck, about, expected, saw, at: now });
         }

@@ -2,7 +2,7 @@
 
 use crate::feed::Feed;
 use crate::message::Delivery;
-use crate::ports::store::{Cursor, Epoch, LogState, Position, Reader, StoreError};
+use crate::ports::store::{Cursor, Epoch, Intent, LogState, Position, Reader, Store, StoreError};
 use kernel::{Key, Record};
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -121,4 +121,27 @@ fn pruned(consumer: &str, source: &str, at: Position, first: Position) -> StoreE
          follow; restore a newer backup of it",
         source, at.0, first.0,
     ))
+}
+
+/// Those of `cursors` that are further than what is stored of them, within the transaction that is to store them. Another instance may
+/// have followed the same log further: a cursor that went back would stand in rows that are pruned by now.
+///
+/// # Errors
+/// What the store says.
+pub(crate) fn ahead(store: &mut dyn Store, mut cursors: Vec<Cursor>) -> Result<Vec<Cursor>, StoreError> {
+    if cursors.is_empty() {
+        return Ok(cursors);
+    }
+    let mut keys: Vec<Key> = cursors.iter().map(|cursor| Key::from((cursor.source.clone(),))).collect();
+    keys.sort_unstable();
+    let corrupt = |error| StoreError::Unusable(format!("cursors: {error}"));
+    for row in store.load(Cursor::TABLE, &keys, Intent::Change)? {
+        let stored = Cursor::from_row(&row).map_err(corrupt)?;
+        cursors.retain(|cursor| {
+            (cursor.source != stored.source)
+                || cursor.epoch != stored.epoch
+                || cursor.position > stored.position
+        });
+    }
+    Ok(cursors)
 }

@@ -150,7 +150,8 @@ impl World {
         }
         let outside = Dice::new(seed, Purpose::Outside);
         let weather = weather::Weather::default();
-        let mut world = Self { parts, hosts, order: climate, outside, racing, starts: 0, weather, busy: None };
+        let mut world =
+            Self { parts, hosts, order: climate, outside, racing, starts: 0, weather, busy: None };
         world.start_hosts();
         Ok(world)
     }
