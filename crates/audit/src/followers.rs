@@ -54,7 +54,7 @@ impl Lag {
             let at = cursor.map_or(0, |cursor| u64::try_from(cursor.position).unwrap_or(0));
             let rows = source.log.head.0.saturating_sub(at);
             findings.note(format!(
-                "{domain} is {rows} log rows behind {ORDER}: it has yet to hear of {orders} final orders"
+                "{domain} is {rows} log rows behind {ORDER}: {orders} final orders unheard of"
             ));
         }
     }
