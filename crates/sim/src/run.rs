@@ -47,6 +47,8 @@ pub struct Outcome {
 const PATIENCE: Millis = 10_000;
 /// How long a client waits for any answer.
 const CLIENT_PATIENCE: Millis = 15_000;
+/// How long it may take until the shop is set up and customers have signed up.
+const MOST_OPENING: Duration = Duration::from_secs(3_600);
 /// How long clients may take to finish what they began once the faults are over.
 const MOST_CALM: Duration = Duration::from_secs(3 * 3_600);
 /// How long everything rests before the books are compared: reconciliation and slow retries have come round by then.
@@ -89,6 +91,12 @@ pub fn run(setup: &Setup<'_>) -> Result<Outcome, WorldError> {
         turns: 0,
     };
     run.until(storm, |_| false);
+    if !run.population.is_open() {
+        // Lost answers made the opening long, and nothing was bought yet: the storm is counted anew from when orders begin.
+        run.until(MOST_OPENING, |run| run.population.is_open());
+        let over = run.elapsed() + storm;
+        run.until(over, |_| false);
+    }
     run.world.calm_down();
     run.population.calm(run.now());
     let patience = run.elapsed() + MOST_CALM;

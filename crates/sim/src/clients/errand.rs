@@ -64,6 +64,8 @@ pub(super) struct Desk {
     pub(super) known: Known,
     /// Nothing new is begun any more.
     pub(super) calm: bool,
+    /// Products, campaigns and customers are there: orders begin.
+    pub(super) open: bool,
     /// All orders of the mix have begun.
     pub(super) all_begun: bool,
     /// Errands to be begun, and when.
@@ -117,6 +119,7 @@ impl Desk {
             mix,
             known: Known::default(),
             calm: false,
+            open: false,
             all_begun: false,
             begun: Vec::new(),
             numbers: 0,

@@ -42,6 +42,7 @@ impl Script for Opening {
             (true, _) => Then::Over,
             (false, false) => Then::Rest(now + LOOK),
             (false, true) => {
+                desk.open = true;
                 desk.begin(now, Pace::default());
                 Then::Over
             }

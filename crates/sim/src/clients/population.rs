@@ -132,6 +132,13 @@ impl Population {
         self.take_in();
     }
 
+    /// Products, campaigns and customers are there, and orders begin. Before that there is little to go wrong, and the calm would
+    /// end a run in which nothing was bought.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.desk.open
+    }
+
     /// Every order of the mix has begun: a good time for the calm, or a little later.
     #[must_use]
     pub fn has_begun_all(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Products: the prices that were in force when, and the stock that there can be.
 
-use super::breach::{Docket, Promise, named};
+use super::breach::{Docket, Promise, id, named};
 use super::people::Outcome;
 use super::register::{Moment, Register};
 use crate::clients::{Amount, Id, Product, Refused, RequestId};
@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 
 /// One product.
 pub(super) struct Item {
+    id: Id,
     pub(super) sku: String,
     pub(super) price: Register<Amount>,
     pub(super) opening: Amount,
@@ -19,6 +20,13 @@ pub(super) struct Item {
     least_left: Amount,
 }
 
+impl Item {
+    /// Its SKU and its id.
+    pub(super) fn name(&self) -> String {
+        format!("{} ({})", self.sku, id(self.id))
+    }
+}
+
 /// All products.
 #[derive(Default)]
 pub(super) struct Catalogue {
@@ -28,6 +36,7 @@ pub(super) struct Catalogue {
 impl Catalogue {
     pub(super) fn created(&mut self, product: &Product, opening: Amount, moment: Moment) {
         self.items.entry(product.id).or_insert_with(|| Item {
+            id: product.id,
             sku: product.sku.clone(),
             price: Register::new(product.price, moment),
             opening,
@@ -106,12 +115,16 @@ impl Catalogue {
         let Some(item) = self.items.get(&product.id) else { return };
         let most = item.opening + item.most_added;
         docket.check((0..=most).contains(&product.stock), Promise::Conservation, || {
-            (format!("the stock of {}", item.sku), format!("from 0 to {most}"), product.stock.to_string())
+            (format!("the stock of {}", item.name()), format!("from 0 to {most}"), product.stock.to_string())
         });
         let known = item.price.possible(asked).any(|price| *price == product.price);
         docket.check(known, Promise::AcknowledgedIsDurable, || {
             let possible: Vec<&Amount> = item.price.possible(asked).collect();
-            (format!("the price of {}", item.sku), format!("one of {possible:?}"), product.price.to_string())
+            (
+                format!("the price of {}", item.name()),
+                format!("one of {possible:?}"),
+                product.price.to_string(),
+            )
         });
         docket.check(product.sku == item.sku, Promise::AcknowledgedIsDurable, || {
             (named("product", product.id), item.sku.clone(), product.sku.clone())

@@ -2,6 +2,7 @@
 
 use super::breach::{Docket, Promise, id};
 use super::register::Moment;
+use super::words;
 use crate::clients::{Ask, Caller, Id, Key, Millis, Refused};
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -35,10 +36,11 @@ impl Scope {
     }
 
     fn name(&self) -> String {
+        let (key, caller) = (self.key, words::caller(self.caller));
         match self.route {
-            Route::Place => format!("{} for an order", self.key),
-            Route::Pay(order) => format!("{} for the payment of order {}", self.key, id(order)),
-            Route::TopUp => format!("{} for a top-up", self.key),
+            Route::Place => format!("{key} of {caller} for an order"),
+            Route::Pay(order) => format!("{key} of {caller} for the payment of order {}", id(order)),
+            Route::TopUp => format!("{key} of {caller} for a top-up"),
         }
     }
 }

@@ -188,8 +188,8 @@ fn a_confirmed_order_and_a_breach_read_well() {
     scene.is_confirmed(&confirmed);
     scene.stock = 10;
     let found = scene.end();
-    let sentence = "Broken (conservation), seen at 6 ms: the stock of MUG should be one of {9}, less up to 0 that is \
-                    stuck, but is 10.";
+    let sentence = "Broken (conservation), seen at 6 ms: the stock of MUG (00000000-0000-0000-0000-000000000002) \
+                    should be one of {9}, less up to 0 that is stuck, but is 10.";
     assert_eq!(found[0].1, sentence);
 }
 

@@ -1,7 +1,7 @@
 //! Coupons: how many were given out, to whom, and which orders use them.
 
+use super::super::Oracle;
 use super::super::breach::{Promise, id, named, or_none};
-use super::super::{Oracle, words};
 use super::TIMER;
 use super::stock::confirmed;
 use crate::clients::{Amount, CouponStatus, Id, Millis};
@@ -14,15 +14,13 @@ impl Oracle {
         let users: BTreeMap<Id, Id> =
             confirmed(&seen.orders).filter_map(|order| Some((order.id, order.coupon?))).collect();
         let used_by: BTreeMap<Id, Id> = users.iter().map(|(order, coupon)| (*coupon, *order)).collect();
-        self.docket.check(used_by.len() == users.len(), Promise::ExactlyOneEffect, || {
-            let twice = users.iter().filter(|(order, coupon)| used_by.get(coupon) != Some(order));
-            let twice = twice.map(|(_, coupon)| id(*coupon));
-            (
-                "coupons".to_owned(),
-                "used by one confirmed order each".to_owned(),
-                format!("used by several: {}", words::list(twice)),
-            )
-        });
+        for (order, coupon) in &users {
+            let user = used_by.get(coupon).unwrap_or(order);
+            self.docket.check(user == order, Promise::ExactlyOneEffect, || {
+                let about = format!("coupon {}, used by order {},", id(*coupon), id(*user));
+                (about, "used by no other".to_owned(), format!("used by order {} too", id(*order)))
+            });
+        }
         let listed: BTreeMap<Id, _> =
             seen.coupons.values().flatten().map(|coupon| (coupon.id, coupon)).collect();
         for (coupon, (campaign, _)) in &self.campaigns.coupons {

@@ -51,7 +51,7 @@ impl Oracle {
             self.docket.check(bases.iter().any(fits), Promise::Conservation, || {
                 let left: BTreeSet<Amount> = bases.iter().map(|base| base - taken.surely).collect();
                 let expected = format!("one of {left:?}, less up to {} that is stuck", taken.perhaps);
-                (format!("the stock of {}", item.sku), expected, shown.stock.to_string())
+                (format!("the stock of {}", item.name()), expected, shown.stock.to_string())
             });
         }
     }
