@@ -86,3 +86,16 @@ fn coupons_are_issued_once_each_whoever_issues_them() {
         assert_eq!((issued.len(), owners.len()), (5, 5), "seed {seed}");
     }
 }
+
+#[test]
+fn the_same_seed_is_the_same_run() {
+    let play = |seed| {
+        let mut rush = Rush::new(SPLIT[3], seed);
+        rush.world.unrest(40);
+        rush.run();
+        rush.world.bustle(200);
+        rush.world.everything()
+    };
+    assert!(play(3) == play(3), "a run is not its seed's");
+    assert!(play(3) != play(4), "two seeds make one run");
+}

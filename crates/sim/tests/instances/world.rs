@@ -6,7 +6,7 @@ use jumun_sim::rows::{Call, Database, Disturbance, Fault, Moment, SessionId};
 use kernel::ids::{CountingIds, CouponId, Ids, ProductId, UserId};
 use kernel::plan::CardToken;
 use kernel::topology::Topology;
-use kernel::{Command, Currency, DomainName, Money, Record, Refused, Trace};
+use kernel::{Command, Currency, DomainName, Money, Record, Refused, Row, Trace};
 use order::KeyHash;
 use order::quote::{Payment, Points};
 use parking_lot::Mutex;
@@ -14,7 +14,7 @@ use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use runtime::ports::clock::Clock;
 use runtime::ports::outside::Outside;
-use runtime::ports::store::{Epoch, Query, StoreError};
+use runtime::ports::store::{Epoch, Position, Query, StoreError, StoredLogRow};
 use runtime::system::Opened;
 use runtime::worker::Stepped;
 use runtime::{CommandError, Registry, SystemParts, Worker, WorkerConfig};
@@ -430,6 +430,17 @@ impl World {
             by: ADMIN,
         };
         self.ask(campaign).id
+    }
+
+    /// Every row and every word of every database, in order.
+    pub(crate) fn everything(&self) -> Vec<(Vec<Row>, Vec<StoredLogRow>)> {
+        let of = |database: kernel::topology::Database| {
+            let reader = self.databases[&database.name].reader();
+            let tables = self.registry.tables(&database).into_iter();
+            let rows = tables.flat_map(|table| reader.query(&Query::of(table, u32::MAX)).unwrap()).collect();
+            (rows, reader.log_after(Position(0), u32::MAX).unwrap())
+        };
+        self.topology.databases().into_iter().map(of).collect()
     }
 
     /// Every record of a table that all databases have.
