@@ -100,6 +100,9 @@ pub struct Table {
     pub columns: &'static [Column],
     /// Secondary indexes.
     pub indexes: &'static [Index],
+    /// Keys come in no order, as hashes do: a row stands anywhere among older ones. Says nothing about what is stored, only how a
+    /// store may do it cheaply.
+    pub scattered: bool,
 }
 
 impl Table {
@@ -352,11 +355,26 @@ pub trait Record: Sized {
 ///     index "things_by_count" (count);
 /// }
 /// ```
+///
+/// `key N scattered` says that keys come in no order ([`Table::scattered`]).
 #[macro_export]
 macro_rules! record {
     (
         $(#[$doc:meta])*
-        pub struct $name:ident in $table:literal key $key:literal {
+        pub struct $name:ident in $table:literal key $key:literal scattered $columns:tt
+        $($indexes:tt)*
+    ) => {
+        $crate::record!(@table $(#[$doc])* $name $table $key true $columns $($indexes)*);
+    };
+    (
+        $(#[$doc:meta])*
+        pub struct $name:ident in $table:literal key $key:literal $columns:tt
+        $($indexes:tt)*
+    ) => {
+        $crate::record!(@table $(#[$doc])* $name $table $key false $columns $($indexes)*);
+    };
+    (
+        @table $(#[$doc:meta])* $name:ident $table:literal $key:literal $scattered:literal {
             $($(#[$fdoc:meta])* pub $field:ident : $ty:ty),* $(,)?
         }
         $(index $index:literal ($($column:ident),+);)*
@@ -380,6 +398,7 @@ macro_rules! record {
                     name: $index,
                     columns: &[$(stringify!($column)),+],
                 }),*],
+                scattered: $scattered,
             };
 
             fn from_row(row: &$crate::table::Row) -> Result<Self, $crate::table::Corrupt> {

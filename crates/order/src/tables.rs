@@ -76,7 +76,7 @@ record! {
 
 record! {
     /// An idempotency key: SHA-256 of (user, route, key), kept as long as the order.
-    pub struct OrderKey in "order_keys" key 1 {
+    pub struct OrderKey in "order_keys" key 1 scattered {
         /// The hash.
         pub hash: Arc<[u8]>,
         /// SHA-256 of the request's canonical body.

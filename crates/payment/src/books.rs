@@ -111,7 +111,7 @@ pub fn is_final(charge: &Charge) -> bool {
 
 record! {
     /// The idempotency key of a top-up; lives as long as the top-up.
-    pub struct ChargeKey in "charge_keys" key 1 {
+    pub struct ChargeKey in "charge_keys" key 1 scattered {
         /// Hash of (user, route, key), 32 bytes.
         pub key_hash: Arc<[u8]>,
         /// Hash of the canonical body.

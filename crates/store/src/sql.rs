@@ -40,12 +40,26 @@ pub(crate) fn key(table: &Table) -> impl Iterator<Item = &'static str> {
 /// The statement for a [`Query`]. Rows that its order leaves tied are sorted by key in the direction of the last column:
 /// the result never depends on the engine, and an index on the sorted columns still serves it in either direction.
 pub(crate) fn query(query: &Query) -> Result<Prepared<'_>, StoreError> {
+    among(query, None)
+}
+
+/// The statement for a [`Query`] among the rows whose column of this name has this value only: a column of the store's own, which
+/// the table's data does not know.
+pub(crate) fn among<'a>(
+    query: &'a Query,
+    only: Option<(&'static str, &'a Value)>,
+) -> Result<Prepared<'a>, StoreError> {
     let table = query.table;
     let mut text = format!("SELECT {} FROM \"{}\"", columns(table), table.name);
-    let mut values = conditions(table, &query.filters, &mut text)?;
+    let mut values = Vec::with_capacity(query.filters.len() + 2);
+    if let Some((name, value)) = only {
+        let _ = write!(text, " WHERE \"{name}\" = $1");
+        values.push(value);
+    }
+    conditions(table, &query.filters, only.is_none(), &mut text, &mut values)?;
     if let Some(after) = &query.after {
         checks::whole_key(table, after)?;
-        let before = if query.filters.is_empty() { " WHERE" } else { " AND" };
+        let before = if query.filters.is_empty() && only.is_none() { " WHERE" } else { " AND" };
         let first = values.len() + 1;
         values.extend(after.0.iter());
         let marks: Vec<String> = (first..=values.len()).map(|nth| format!("${nth}")).collect();
@@ -72,7 +86,8 @@ pub(crate) fn top(top: &Top) -> Result<Prepared<'_>, StoreError> {
     }
     let comma = if groups.is_empty() { "" } else { ", " };
     let mut text = format!("SELECT {groups}{comma}SUM(\"{}\") FROM \"{}\"", top.sum, table.name);
-    let values = conditions(table, &top.filters, &mut text)?;
+    let mut values = Vec::with_capacity(top.filters.len());
+    conditions(table, &top.filters, true, &mut text, &mut values)?;
     if groups.is_empty() {
         // The sum of no rows is no row, as it is with groups.
         text.push_str(" HAVING COUNT(*) > 0");
@@ -118,15 +133,17 @@ fn sorted(table: &Table, name: &str, descending: bool) -> Result<String, StoreEr
     Ok(format!("\"{name}\"{direction}{nulls}"))
 }
 
+/// Adds what `filters` ask for to a statement, whose `first` condition it may be.
 fn conditions<'a>(
     table: &Table,
     filters: &'a [Filter],
+    first: bool,
     text: &mut String,
-) -> Result<Vec<&'a Value>, StoreError> {
-    let mut values = Vec::with_capacity(filters.len());
+    values: &mut Vec<&'a Value>,
+) -> Result<(), StoreError> {
     for (nth, Filter { column, compare, value }) in filters.iter().enumerate() {
         known(table, column)?;
-        let before = if nth == 0 { " WHERE" } else { " AND" };
+        let before = if first && nth == 0 { " WHERE" } else { " AND" };
         // `= $n`, not `IS $n`: only the former lets a partial index `WHERE … IS NOT NULL` serve.
         let operator = match (compare, value) {
             (Compare::Present, _) => "IS NOT NULL",
@@ -143,7 +160,7 @@ fn conditions<'a>(
             let _ = write!(text, " ${}", values.len());
         }
     }
-    Ok(values)
+    Ok(())
 }
 
 /// Whether the column may be NULL.

@@ -65,8 +65,20 @@ kernel::record! {
     }
 }
 
+kernel::record! {
+    /// A key in no order.
+    pub struct Print in "conformance_prints" key 1 scattered {
+        /// A hash of something.
+        pub hash: Arc<[u8]>,
+        /// How many.
+        pub count: i64,
+        /// A text or NULL.
+        pub text_or: Option<SmolStr>,
+    }
+}
+
 /// The tables that the checks need: [`check_store`]'s `make` opens its store with them.
-pub const TABLES: &[&Table] = &[Pair::TABLE, Sample::TABLE, Triple::TABLE];
+pub const TABLES: &[&Table] = &[Pair::TABLE, Print::TABLE, Sample::TABLE, Triple::TABLE];
 
 /// Holds a store to its port. `make` opens one that is new and empty, with [`TABLES`], and its reader; it is called for every
 /// check, and some dozens of times for the comparison with a model.
@@ -148,4 +160,10 @@ fn sample(id: u128) -> Sample {
 
 fn pair(owner: u128, step: &str, count: i64) -> Pair {
     Pair { owner: Uuid::from_u128(owner), step: step.into(), count }
+}
+
+/// Numbered so that one after the other is anywhere among the others.
+fn print(number: u64, count: i64) -> Print {
+    let hash = number.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes();
+    Print { hash: Arc::from(hash), count, text_or: (count % 2 == 0).then(|| format!("{count}").into()) }
 }

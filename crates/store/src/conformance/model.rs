@@ -1,6 +1,6 @@
 //! Any sequence of batches leaves what a map would hold.
 
-use super::{Case, Pair, Sample, all, delete, log_row, pair, put, sample};
+use super::{Case, Pair, Print, Sample, all, delete, log_row, pair, print, put, sample};
 use crate::plain;
 use kernel::Record as _;
 use kernel::state::Write;
@@ -37,7 +37,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let end = prop_oneof![4 => Just(End::Commit), 1 => Just(End::RollBack), 1 => Just(End::Reject)];
     let writes =
-        proptest::collection::btree_map(0..24_u8, proptest::option::weighted(0.7, any::<i64>()), 0..20);
+        proptest::collection::btree_map(0..36_u8, proptest::option::weighted(0.7, any::<i64>()), 0..30);
     let step = prop_oneof![
         8 => (writes, 0..4_usize, end).prop_map(|(writes, log, end)| Step::Batch(writes, log, end)),
         1 => (0..120_u64).prop_map(Step::Prune),
@@ -70,7 +70,7 @@ impl Model {
     }
 
     fn check(&self, reader: &dyn Reader) {
-        for table in [Pair::TABLE, Sample::TABLE] {
+        for table in [Pair::TABLE, Print::TABLE, Sample::TABLE] {
             assert_eq!(all(reader, table), self.table(table), "{}", table.name);
         }
         for number in 0..SAMPLES {
@@ -90,8 +90,10 @@ impl Model {
     }
 }
 
-/// Keys below this are samples, the others pairs: a table with indexes and one without. Samples name each other.
+/// Keys below this are samples, those below [`PAIRS`] pairs, the others prints: a table with indexes and one without, and one whose
+/// keys come in no order. Samples name each other.
 const SAMPLES: u8 = 12;
+const PAIRS: u8 = 24;
 
 fn write(number: u8, value: Option<i64>) -> Write {
     let step = if number.is_multiple_of(2) { "stock" } else { "point" };
@@ -100,8 +102,10 @@ fn write(number: u8, value: Option<i64>) -> Write {
         let id_or =
             int_or.map(|value| Uuid::from_u128(u128::from(value.unsigned_abs() % u64::from(SAMPLES))));
         put(&Sample { int: value.unwrap_or(0), int_or, id_or, ..sample(number.into()) })
-    } else {
+    } else if number < PAIRS {
         put(&pair(number.into(), step, value.unwrap_or(0)))
+    } else {
+        put(&print(number.into(), value.unwrap_or(0)))
     };
     if value.is_none() {
         write = delete(write.table, write.key);
@@ -113,7 +117,7 @@ fn batch(case: &mut Case, model: &mut Model, writes: &BTreeMap<u8, Option<i64>>,
     let mut writes: Vec<Write> = writes.iter().map(|(number, value)| write(*number, *value)).collect();
     let log: Vec<_> = (0..said).map(|nth| log_row(1, &format!("{}+{nth}", model.head))).collect();
     case.store.begin().unwrap();
-    for table in [Pair::TABLE, Sample::TABLE] {
+    for table in [Pair::TABLE, Print::TABLE, Sample::TABLE] {
         let mut keys: Vec<Key> =
             writes.iter().filter(|write| write.table == table).map(|write| write.key.clone()).collect();
         keys.sort();

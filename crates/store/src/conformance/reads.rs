@@ -1,6 +1,6 @@
 //! Readers: committed rows only, at one moment; filters, orders and sums the same on every engine.
 
-use super::{Case, Check, Pair, Sample, all, log_row, pair, put, rows, sample};
+use super::{Case, Check, Pair, Print, Sample, all, delete, log_row, pair, print, put, rows, sample};
 use crate::plain::Conditions;
 use kernel::Record;
 use kernel::table::{Key, Row, Value};
@@ -19,6 +19,7 @@ pub(super) const CHECKS: &[Check] = &[
     rows_are_sorted_to_the_last_tie,
     a_limit_takes_the_first_rows,
     pages_meet_without_gap_or_overlap,
+    scattered_keys_are_loaded_and_listed_like_others,
     the_largest_sums_come_first,
     a_chain_is_followed_in_its_own_order,
     a_chain_in_a_circle_ends_at_the_limit,
@@ -209,6 +210,55 @@ fn pages_meet_without_gap_or_overlap(case: &mut Case) {
             assert_eq!(found, rows(&expected), "pages of {size}");
         }
     }
+}
+
+/// Added a few at a time, some put again and some deleted later.
+fn scattered_keys_are_loaded_and_listed_like_others(case: &mut Case) {
+    let mut expected: Vec<Print> = (0..150).map(|number| print(number, number.cast_signed())).collect();
+    for some in expected.chunks(7) {
+        case.put(some);
+    }
+    let moment = case.reader.snapshot().unwrap();
+    let before = expected.clone();
+    for again in expected.iter_mut().step_by(4) {
+        again.count = -again.count;
+        case.put(std::slice::from_ref(again));
+    }
+    let gone: Vec<Print> = expected.iter().skip(1).step_by(5).cloned().collect();
+    expected.retain(|print| !gone.contains(print));
+    let writes = gone.iter().map(|print| delete(Print::TABLE, (Arc::clone(&print.hash),).into()));
+    case.commit(writes.collect(), &[]).unwrap();
+
+    let check = |reader: &dyn Reader, mut expected: Vec<Print>| {
+        let mut keys: Vec<Key> =
+            (0..200).map(|number| (Arc::clone(&print(number, 0).hash),).into()).collect();
+        keys.sort_unstable();
+        let mut found = reader.load(Print::TABLE, &keys).unwrap();
+        found.sort_unstable();
+        expected.sort_unstable_by(|a, b| a.hash.cmp(&b.hash));
+        assert_eq!(found, rows(&expected));
+        let few: Vec<Row> =
+            keys[..3].chunks(1).flat_map(|key| reader.load(Print::TABLE, key).unwrap()).collect();
+        assert!(rows(&expected).starts_with(&few));
+        let mut query = Query::of(Print::TABLE, 11);
+        let mut listed = Vec::new();
+        loop {
+            let page = reader.query(&query).unwrap();
+            let Some(last) = page.last() else { break };
+            query = query.after(Key::of_row(Print::TABLE, last));
+            listed.extend(page);
+        }
+        assert_eq!(listed, rows(&expected));
+        let query = Query::of(Print::TABLE, 200).filter("count", Compare::Below, Value::Int(-3));
+        let (by_key, sorted) =
+            (reader.query(&query).unwrap(), reader.query(&query.sort("count", true)).unwrap());
+        expected.retain(|print| print.count < -3);
+        assert_eq!(by_key, rows(&expected));
+        expected.sort_unstable_by_key(|print| -print.count);
+        assert_eq!(sorted, rows(&expected));
+    };
+    check(&*case.reader, expected);
+    check(&*moment, before);
 }
 
 fn top(group: &'static [&'static str], filters: Vec<Filter>, limit: u32) -> Top {

@@ -1,6 +1,7 @@
 //! SQLite: one file per database, one writer, any number of readers beside it.
 
 mod error;
+mod generations;
 mod open;
 mod read;
 mod reader;
@@ -78,7 +79,10 @@ impl SqliteStore {
     /// [`StoreError::Unusable`] if somebody else writes it, if it is not ours, or if its layout differs by more than missing
     /// tables, nullable columns and indexes.
     pub fn open(path: &Path, tables: &[&'static Table], options: &Options) -> Result<Self, StoreError> {
-        let mut layout = Layout::of(tables)?;
+        Self::open_layout(path, Layout::of(tables)?, options)
+    }
+
+    fn open_layout(path: &Path, mut layout: Layout, options: &Options) -> Result<Self, StoreError> {
         let lock = open::lock(path)?;
         let mut connection = open::writer(path, options)?;
         schema::prepare(&mut connection, &mut layout, options.epoch_if_new)?;
@@ -95,7 +99,10 @@ impl SqliteStore {
     /// # Errors
     /// [`StoreError::Unusable`] if `tables` make no sense.
     pub fn open_in_memory(tables: &[&'static Table], epoch: Epoch) -> Result<Self, StoreError> {
-        let mut layout = Layout::of(tables)?;
+        Self::open_layout_in_memory(Layout::of(tables)?, epoch)
+    }
+
+    fn open_layout_in_memory(mut layout: Layout, epoch: Epoch) -> Result<Self, StoreError> {
         let mut connection = open::memory()?;
         schema::prepare(&mut connection, &mut layout, epoch)?;
         let (connection, layout) = (Arc::new(Mutex::new(connection)), Arc::new(layout));

@@ -1,15 +1,18 @@
 //! Reading rows and the log over any connection.
 
 use super::error::store_error;
-use super::schema::{Layout, MANY};
+use super::generations::GENERATION;
+use super::schema::{self, Layout, MANY, Statements};
 use super::values::{self, Bound};
 use crate::checks;
 use crate::sql::{self, Prepared};
 use kernel::Timestamp;
-use kernel::table::{Column, ColumnType, Key, Row, Table};
+use kernel::table::{Column, ColumnType, Key, Row, Table, Value};
 use runtime::ports::store::{Chain, Epoch, LogRow, LogState, Position, Query, StoreError, StoredLogRow, Top};
 use rusqlite::types::Null;
-use rusqlite::{CachedStatement, Connection, Row as Found, params};
+use rusqlite::{CachedStatement, Connection, Row as Found, Rows, Statement, params};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::sync::Arc;
 use uuid::Uuid;
 
@@ -25,23 +28,49 @@ pub(super) fn load(
     keys: &[Key],
 ) -> Result<Vec<Row>, StoreError> {
     keys.iter().try_for_each(|key| checks::whole_key(table, key))?;
-    let statements = layout.get(table)?;
-    let mut rows = Vec::with_capacity(keys.len());
-    if keys.len() < FEW {
+    let kept = layout.get(table)?;
+    match &kept.generations {
+        None => select(connection, &kept.statements, table, keys.len(), |nth| (None, &keys[nth])),
+        Some(generations) => {
+            let places = generations.places(connection, table, keys)?;
+            let place = |nth: usize| {
+                let (number, key) = places[nth];
+                (Some(number), &keys[key])
+            };
+            select(connection, &kept.statements, table, places.len(), place)
+        }
+    }
+}
+
+/// Where a row stands: in which generation, if its table has them, and under which key.
+pub(super) type Place<'k> = (Option<i64>, &'k Key);
+
+/// The rows at `count` places.
+fn select<'k>(
+    connection: &Connection,
+    statements: &Statements,
+    table: &Table,
+    count: usize,
+    place: impl Fn(usize) -> Place<'k>,
+) -> Result<Vec<Row>, StoreError> {
+    let mut rows = Vec::with_capacity(count);
+    if count < FEW {
         let mut statement = connection.prepare_cached(&statements.select).map_err(store_error)?;
-        for key in keys {
-            values::bind(&mut statement, 0, table, &key.0)?;
+        for nth in 0..count {
+            values::bind_place(&mut statement, 0, table, place(nth))?;
             collect(&mut statement, table, &mut rows)?;
         }
         return Ok(rows);
     }
     let mut statement = connection.prepare_cached(&statements.select_many).map_err(store_error)?;
-    for keys in keys.chunks(MANY) {
-        for (nth, key) in keys.iter().enumerate() {
-            values::bind(&mut statement, nth * table.key, table, &key.0)?;
+    let width = schema::place(table);
+    for start in (0..count).step_by(MANY) {
+        let end = count.min(start + MANY);
+        for nth in start..end {
+            values::bind_place(&mut statement, (nth - start) * width, table, place(nth))?;
         }
         // A NULL is in no key.
-        for parameter in keys.len() * table.key..MANY * table.key {
+        for parameter in (end - start) * width..MANY * width {
             statement.raw_bind_parameter(parameter + 1, Null).map_err(store_error)?;
         }
         collect(&mut statement, table, &mut rows)?;
@@ -66,8 +95,43 @@ fn collect(
 
 /// The rows that `query` asks for.
 pub(super) fn query(connection: &Connection, layout: &Layout, query: &Query) -> Result<Vec<Row>, StoreError> {
-    layout.get(query.table)?;
-    run(connection, &sql::query(query)?, query.limit, |found| values::row(query.table, found))
+    let by_key = || query.order.iter().copied().eq(sql::key(query.table).map(|name| (name, false)));
+    match &layout.get(query.table)?.generations {
+        Some(generations) if by_key() => merge(connection, query, &generations.all(connection, query.table)?),
+        _ => run(connection, &sql::query(query)?, query.limit, |found| values::row(query.table, found)),
+    }
+}
+
+/// The rows that a query in key order asks for among several generations, each of which is sorted by key: a page of a million rows
+/// need not sort them all.
+fn merge(connection: &Connection, query: &Query, generations: &[i64]) -> Result<Vec<Row>, StoreError> {
+    let numbers: Vec<Value> = generations.iter().map(|number| Value::Int(*number)).collect();
+    let mut statements = Vec::with_capacity(numbers.len());
+    for number in &numbers {
+        let prepared = sql::among(query, Some((GENERATION.name, number)))?;
+        let mut statement = connection.prepare(&prepared.text).map_err(store_error)?;
+        bind(&mut statement, &prepared, query.limit)?;
+        statements.push(statement);
+    }
+    let mut sorted: Vec<Rows<'_>> = statements.iter_mut().map(Statement::raw_query).collect();
+    // The smallest key first, which a heap has last.
+    let mut next = |nth: usize| {
+        let found = sorted.get_mut(nth).map(Rows::next).transpose().map_err(store_error)?.flatten();
+        let row = found.map(|found| values::row(query.table, found)).transpose()?;
+        Ok::<_, StoreError>(row.map(|row| Reverse((Key::of_row(query.table, &row), nth, row))))
+    };
+    let mut heads = BinaryHeap::new();
+    for nth in 0..numbers.len() {
+        heads.extend(next(nth)?);
+    }
+    let (mut rows, limit) = (Vec::new(), usize::try_from(query.limit).unwrap_or(usize::MAX));
+    while rows.len() < limit
+        && let Some(Reverse((_, nth, row))) = heads.pop()
+    {
+        rows.push(row);
+        heads.extend(next(nth)?);
+    }
+    Ok(rows)
 }
 
 /// The rows of `chain`.
@@ -102,16 +166,20 @@ fn run(
     decode: impl Fn(&Found<'_>) -> Result<Row, StoreError>,
 ) -> Result<Vec<Row>, StoreError> {
     let mut statement = connection.prepare_cached(&prepared.text).map_err(store_error)?;
-    for (nth, value) in prepared.values.iter().enumerate() {
-        statement.raw_bind_parameter(nth + 1, Bound(value)).map_err(store_error)?;
-    }
-    statement.raw_bind_parameter(prepared.values.len() + 1, limit).map_err(store_error)?;
+    bind(&mut statement, prepared, limit)?;
     let mut found = statement.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = found.next().map_err(store_error)? {
         rows.push(decode(row)?);
     }
     Ok(rows)
+}
+
+fn bind(statement: &mut Statement<'_>, prepared: &Prepared<'_>, limit: u32) -> Result<(), StoreError> {
+    for (nth, value) in prepared.values.iter().enumerate() {
+        statement.raw_bind_parameter(nth + 1, Bound(value)).map_err(store_error)?;
+    }
+    statement.raw_bind_parameter(prepared.values.len() + 1, limit).map_err(store_error)
 }
 
 /// Log rows after `after`.

@@ -4,6 +4,7 @@
 //! because it would need to know what the rows mean.
 
 use super::error::store_error;
+use super::generations::{self, GENERATION, Generations};
 use crate::{checks, sql};
 use kernel::table::{Column, ColumnType, Index, Table};
 use runtime::ports::store::{Epoch, StoreError};
@@ -35,17 +36,39 @@ pub(super) struct Statements {
     pub(super) delete: String,
 }
 
+/// A table as it is kept.
+pub(super) struct Kept {
+    table: &'static Table,
+    /// How it is read and written, row by row.
+    pub(super) statements: Statements,
+    /// Where its rows are, if it is scattered.
+    pub(super) generations: Option<Generations>,
+}
+
 /// The tables that a database was opened with, by name.
-pub(super) struct Layout(FxHashMap<&'static str, (&'static Table, Statements)>);
+pub(super) struct Layout(FxHashMap<&'static str, Kept>);
 
 impl Layout {
     /// The tables among `tables`, each once.
     pub(super) fn of(tables: &[&'static Table]) -> Result<Self, StoreError> {
+        Self::with_generations(tables, generations::FIRST)
+    }
+
+    /// The same, with generations of so many keys at least.
+    pub(super) fn with_generations(tables: &[&'static Table], first: u64) -> Result<Self, StoreError> {
         let mut layout = FxHashMap::default();
         for table in tables {
             checks::sound(table)?;
-            match layout.insert(table.name, (*table, statements(table))) {
-                Some((other, _)) if other != *table => {
+            if table.scattered && table.column(GENERATION.name).is_some() {
+                let (table, column) = (table.name, GENERATION.name);
+                return Err(StoreError::Unusable(format!(
+                    "table {table}: {column} is a column of the store's"
+                )));
+            }
+            let generations = table.scattered.then(|| Generations::new(first));
+            let kept = Kept { table, statements: statements(table), generations };
+            match layout.insert(table.name, kept) {
+                Some(other) if other.table != *table => {
                     return Err(StoreError::Unusable(format!("two different tables {}", table.name)));
                 }
                 _ => {}
@@ -54,12 +77,10 @@ impl Layout {
         Ok(Self(layout))
     }
 
-    /// The statements of `table`.
-    pub(super) fn get(&self, table: &Table) -> Result<&Statements, StoreError> {
-        self.0
-            .get(table.name)
-            .map(|(_, statements)| statements)
-            .ok_or_else(|| StoreError::Unusable(format!("opened without its table {}", table.name)))
+    /// How `table` is kept.
+    pub(super) fn get(&self, table: &Table) -> Result<&Kept, StoreError> {
+        let missing = || StoreError::Unusable(format!("opened without its table {}", table.name));
+        self.0.get(table.name).ok_or_else(missing)
     }
 
     /// The number of tables.
@@ -68,23 +89,50 @@ impl Layout {
     }
 
     fn sorted(&self) -> Vec<&'static Table> {
-        let mut tables: Vec<_> = self.0.values().map(|(table, _)| *table).collect();
+        let mut tables: Vec<_> = self.0.values().map(|kept| kept.table).collect();
         tables.sort_unstable_by_key(|table| table.name);
         tables
     }
+
+    /// Takes in where the rows of scattered tables are: for whoever writes them.
+    pub(super) fn open_generations(&self, connection: &Connection) -> Result<(), StoreError> {
+        for table in self.sorted() {
+            if let Some(generations) = &self.get(table)?.generations {
+                generations.open(connection, table)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The columns of a table as it is stored.
+fn columns(table: &Table) -> impl Iterator<Item = &'static Column> {
+    table.scattered.then_some(&GENERATION).into_iter().chain(table.columns)
+}
+
+/// How many of them make the stored key.
+pub(super) fn place(table: &Table) -> usize {
+    table.key + usize::from(table.scattered)
+}
+
+fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
+    sql::names(columns.map(|column| column.name))
 }
 
 fn statements(table: &Table) -> Statements {
-    let (name, columns, key) = (table.name, sql::columns(table), sql::names(sql::key(table)));
-    let matches: Vec<String> =
-        sql::key(table).enumerate().map(|(nth, column)| format!("\"{column}\" = ${}", nth + 1)).collect();
+    let (name, place, selected) = (table.name, place(table), sql::columns(table));
+    let matches: Vec<String> = columns(table)
+        .take(place)
+        .enumerate()
+        .map(|(nth, column)| format!("\"{}\" = ${}", column.name, nth + 1))
+        .collect();
     let matches = matches.join(" AND ");
-    let many: Vec<String> =
-        (0..MANY).map(|nth| format!("({})", parameters(nth * table.key, table.key))).collect();
+    let many: Vec<String> = (0..MANY).map(|nth| format!("({})", parameters(nth * place, place))).collect();
     Statements {
-        select: format!("SELECT {columns} FROM \"{name}\" WHERE {matches}"),
+        select: format!("SELECT {selected} FROM \"{name}\" WHERE {matches}"),
         select_many: format!(
-            "SELECT {columns} FROM \"{name}\" WHERE ({key}) IN (VALUES {})",
+            "SELECT {selected} FROM \"{name}\" WHERE ({}) IN (VALUES {})",
+            names(columns(table).take(place)),
             many.join(", ")
         ),
         put: if table.indexes.is_empty() { replace(table) } else { upsert(table) },
@@ -102,8 +150,8 @@ fn parameters(before: usize, count: usize) -> String {
 /// indexes; with them it is slower from 1,000 rows on, because it writes every index anew. On new rows all forms are the same,
 /// many rows in one statement too.
 fn replace(table: &Table) -> String {
-    let columns = sql::columns(table);
-    format!("REPLACE INTO \"{}\" ({columns}) VALUES ({})", table.name, parameters(0, table.columns.len()))
+    let (name, parameters) = (table.name, parameters(0, columns(table).count()));
+    format!("REPLACE INTO \"{name}\" ({}) VALUES ({parameters})", names(columns(table)))
 }
 
 /// Puts a row by changing what is there; columns that the table's data does not know keep their values.
@@ -119,9 +167,9 @@ fn upsert(table: &Table) -> String {
     format!(
         "INSERT INTO \"{}\" ({}) VALUES ({}) ON CONFLICT ({}) DO {update}",
         table.name,
-        sql::columns(table),
-        parameters(0, table.columns.len()),
-        sql::names(sql::key(table))
+        names(columns(table)),
+        parameters(0, columns(table).count()),
+        names(columns(table).take(place(table)))
     )
 }
 
@@ -147,8 +195,8 @@ pub(super) fn prepare(
     ours(&transaction)?;
     for table in layout.sorted() {
         let (missing, unknown) = check_table(&transaction, table)?;
-        if let (true, Some((_, statements))) = (unknown, layout.0.get_mut(table.name)) {
-            statements.put = upsert(table);
+        if let (true, Some(kept)) = (unknown, layout.0.get_mut(table.name)) {
+            kept.statements.put = upsert(table);
         }
         for change in changes(table, missing) {
             transaction.execute_batch(&change).map_err(store_error)?;
@@ -157,7 +205,8 @@ pub(super) fn prepare(
             put_index(&transaction, table, index)?;
         }
     }
-    transaction.commit().map_err(store_error)
+    transaction.commit().map_err(store_error)?;
+    layout.open_generations(connection)
 }
 
 /// Whether a file opened for reading only is ours and today's.
@@ -217,10 +266,10 @@ fn check_table(connection: &Connection, table: &Table) -> Result<(Missing, bool)
         return Err(StoreError::Unusable(format!("{} is not a table that Jumun made", table.name)));
     }
     let mut missing = Vec::new();
-    for (nth, column) in table.columns.iter().enumerate() {
+    for (nth, column) in columns(table).enumerate() {
         let wrong =
             |what: String| Err(StoreError::Unusable(format!("{}.{} {what}", table.name, column.name)));
-        let key = if nth < table.key { nth + 1 } else { 0 };
+        let key = if nth < place(table) { nth + 1 } else { 0 };
         match stored.remove(column.name) {
             None if column.nullable => missing.push(column),
             None => return wrong("is missing and may not be NULL".to_owned()),
@@ -270,12 +319,12 @@ fn changes(table: &Table, missing: Missing) -> Vec<String> {
 }
 
 fn create_table(table: &Table) -> String {
-    let columns: Vec<String> = table.columns.iter().map(definition).collect();
+    let definitions: Vec<String> = columns(table).map(definition).collect();
     format!(
         "CREATE TABLE \"{}\" ({}, PRIMARY KEY ({})) STRICT, WITHOUT ROWID",
         table.name,
-        columns.join(", "),
-        sql::names(sql::key(table))
+        definitions.join(", "),
+        names(columns(table).take(place(table)))
     )
 }
 

@@ -77,26 +77,81 @@ fn refusal<T>(result: Result<T, StoreError>) -> String {
     }
 }
 
+/// Generations of so few keys that every check has several.
+const FEW_KEYS: u64 = 3;
+
+fn few_keys() -> Layout {
+    Layout::with_generations(conformance::TABLES, FEW_KEYS).unwrap()
+}
+
 #[test]
 fn a_file_does_what_every_store_must() {
-    let directory = tempfile::tempdir().unwrap();
-    let mut number = 0;
-    check_store(|| {
-        number += 1;
-        let path = directory.path().join(format!("{number}.db"));
-        let store = SqliteStore::open(&path, conformance::TABLES, &Options::new(EPOCH)).unwrap();
-        let reader = store.reader();
-        (Box::new(store), reader)
-    });
+    for layout in [few_keys, || Layout::of(conformance::TABLES).unwrap()] {
+        let directory = tempfile::tempdir().unwrap();
+        let mut number = 0;
+        check_store(|| {
+            number += 1;
+            let path = directory.path().join(format!("{number}.db"));
+            let store = SqliteStore::open_layout(&path, layout(), &Options::new(EPOCH)).unwrap();
+            let reader = store.reader();
+            (Box::new(store), reader)
+        });
+    }
 }
 
 #[test]
 fn memory_does_what_every_store_must() {
-    check_store(|| {
-        let store = SqliteStore::open_in_memory(conformance::TABLES, EPOCH).unwrap();
-        let reader = store.reader();
-        (Box::new(store), reader)
-    });
+    for layout in [few_keys, || Layout::of(conformance::TABLES).unwrap()] {
+        check_store(|| {
+            let store = SqliteStore::open_layout_in_memory(layout(), EPOCH).unwrap();
+            let reader = store.reader();
+            (Box::new(store), reader)
+        });
+    }
+}
+
+#[test]
+fn scattered_rows_are_found_after_reopening_and_by_who_only_reads() {
+    let print =
+        |number: u8| conformance::Print { hash: Arc::from([number]), count: number.into(), text_or: None };
+    let write = |number: u8| {
+        let (table, row) = (conformance::Print::TABLE, print(number).to_row());
+        Write { table, key: Key::of_row(table, &row), row: Some(row) }
+    };
+    // Always the same batches, of neighbours that are far apart.
+    let batch = |store: &mut SqliteStore, first: u8| {
+        store.begin().unwrap();
+        store.commit(&[write(first), write(first + 100)], &[]).unwrap();
+    };
+    let file = File { directory: tempfile::tempdir().unwrap() };
+    let open = || SqliteStore::open_layout(&file.path(), few_keys(), &Options::new(EPOCH)).unwrap();
+    let keys: Vec<Key> = (0..=255_u8).map(|number| write(number).key).collect();
+    for first in 0..20 {
+        let mut store = open();
+        batch(&mut store, first);
+        // A key that is there already stays in its generation.
+        batch(&mut store, first / 2);
+        let alone = SqliteReader::open_readonly(&file.path(), conformance::TABLES, 100).unwrap();
+        for reader in [store.reader(), Arc::new(alone)] {
+            let mut expected: Vec<_> =
+                (0..=first).chain(100..=first + 100).map(|number| print(number).to_row()).collect();
+            expected.sort();
+            let mut found = reader.load(conformance::Print::TABLE, &keys).unwrap();
+            found.sort();
+            assert_eq!(found, expected);
+            assert_eq!(reader.query(&Query::of(conformance::Print::TABLE, 1_000)).unwrap(), expected);
+        }
+    }
+    let generations = Connection::open(file.path()).unwrap();
+    let sizes = generations
+        .prepare("SELECT COUNT(*) FROM conformance_prints GROUP BY generation")
+        .unwrap()
+        .query_map([], |row| row.get::<_, u64>(0))
+        .unwrap()
+        .collect::<Result<Vec<_>, _>>()
+        .unwrap();
+    // Three keys fill one, and a batch is never parted.
+    assert_eq!(sizes, [4; 10]);
 }
 
 #[test]
@@ -193,7 +248,7 @@ const DUE: Column = column("due", ColumnType::Int, true);
 /// Opens a file of [`Shelf`]s as a table `shelves` of these columns.
 fn reopened(key: usize, columns: &'static [Column]) -> Result<SqliteStore, StoreError> {
     let file = File::new(1);
-    let table = Box::leak(Box::new(Table { name: "shelves", key, columns, indexes: &[] }));
+    let table = Box::leak(Box::new(Table { name: "shelves", key, columns, indexes: &[], scattered: false }));
     file.open_as(&[table])
 }
 
@@ -204,6 +259,7 @@ fn an_added_column_that_may_be_null_is_taken_in() {
         key: 1,
         columns: &[ID, LABEL, column("room", ColumnType::Id, true), DUE],
         indexes: &[kernel::table::Index { name: "shelves_by_room", columns: &["room"] }],
+        scattered: false,
     };
     let file = File::new(1);
     refusal(SqliteReader::open_readonly(&file.path(), &[&WIDER], 100).map(drop));
@@ -216,7 +272,8 @@ fn an_added_column_that_may_be_null_is_taken_in() {
     store.commit(&[Write { table: &WIDER, key: key.clone(), row: Some(row) }], &[]).unwrap();
     drop(store);
     // A release that does not know the column yet leaves it as it is, whichever statement its table is written with.
-    static PLAIN: Table = Table { name: "shelves", key: 1, columns: &[ID, LABEL, DUE], indexes: &[] };
+    static PLAIN: Table =
+        Table { name: "shelves", key: 1, columns: &[ID, LABEL, DUE], indexes: &[], scattered: false };
     for older in [Shelf::TABLE, &PLAIN] {
         put(&mut file.open_as(&[older]).unwrap(), 0..2).unwrap();
         let room = Query::of(&WIDER, 9).filter("room", Compare::Present, Value::Null);

@@ -1,6 +1,7 @@
 //! Values to and from SQLite: ids are 16-byte blobs, everything else is what it says.
 
 use super::error::store_error;
+use super::read::Place;
 use crate::checks;
 use kernel::table::{Column, ColumnType, Row, Table, Value};
 use runtime::ports::store::StoreError;
@@ -27,7 +28,7 @@ impl ToSql for Bound<'_> {
 
 /// Binds `values`, those of the leading columns of `table`, behind `before` other parameters; refuses what a column cannot hold. SQLite would make `5` of `'5'` even
 /// in a STRICT table, and knows no ids.
-pub(super) fn bind(
+fn bind(
     statement: &mut Statement<'_>,
     before: usize,
     table: &Table,
@@ -38,6 +39,39 @@ pub(super) fn bind(
         statement.raw_bind_parameter(before + nth + 1, Bound(value)).map_err(store_error)?;
     }
     Ok(())
+}
+
+/// Binds a place of `table`, as the leading columns of its stored key.
+pub(super) fn bind_place(
+    statement: &mut Statement<'_>,
+    before: usize,
+    table: &Table,
+    (generation, key): Place<'_>,
+) -> Result<(), StoreError> {
+    let lead = bind_generation(statement, before, generation)?;
+    bind(statement, before + lead, table, &key.0)
+}
+
+/// Binds a row of `table`, as all of its stored columns.
+pub(super) fn bind_row(
+    statement: &mut Statement<'_>,
+    table: &Table,
+    generation: Option<i64>,
+    row: &Row,
+) -> Result<(), StoreError> {
+    let lead = bind_generation(statement, 0, generation)?;
+    bind(statement, lead, table, row)
+}
+
+/// Returns how many parameters it took.
+fn bind_generation(
+    statement: &mut Statement<'_>,
+    before: usize,
+    generation: Option<i64>,
+) -> Result<usize, StoreError> {
+    let Some(number) = generation else { return Ok(0) };
+    statement.raw_bind_parameter(before + 1, number).map_err(store_error)?;
+    Ok(1)
 }
 
 /// A row of `table`, selected with its columns in order.

@@ -1,10 +1,12 @@
 //! The statements of a batch: rows put and deleted, log rows appended, positions counted.
 
 use super::error::store_error;
-use super::schema::Layout;
+use super::generations::Generations;
+use super::schema::{Kept, Layout, Statements};
 use super::values;
+use crate::checks;
 use kernel::state::Write;
-use kernel::table::Table;
+use kernel::table::{Key, Table};
 use runtime::ports::store::{Epoch, LogRow, Position, StoreError};
 use rusqlite::{CachedStatement, Connection};
 
@@ -32,25 +34,64 @@ fn rows(
     table: &'static Table,
     writes: &[Write],
 ) -> Result<(), StoreError> {
-    let statements = layout.get(table)?;
+    let Kept { statements, generations, .. } = layout.get(table)?;
+    writes.iter().try_for_each(|write| checks::whole_key(table, &write.key))?;
+    let numbers = match generations {
+        None => Vec::new(),
+        Some(generations) => numbers(connection, statements, generations, table, writes)?,
+    };
     let mut put = connection.prepare_cached(&statements.put).map_err(store_error)?;
     let mut delete: Option<CachedStatement<'_>> = None;
-    for write in writes {
-        let (statement, values, expected) = match (&write.row, &mut delete) {
-            (Some(row), _) => (&mut put, &row[..], table.columns.len()),
-            (None, Some(delete)) => (delete, &write.key.0[..], table.key),
-            (None, none) => {
-                let prepared = connection.prepare_cached(&statements.delete).map_err(store_error)?;
-                (none.insert(prepared), &write.key.0[..], table.key)
+    for (nth, Write { key, row, .. }) in writes.iter().enumerate() {
+        let number = numbers.get(nth).copied();
+        let statement = match (row, &mut delete) {
+            (Some(row), _) => {
+                if row.len() != table.columns.len() {
+                    return Err(StoreError::Rejected(format!("{}: {} values", table.name, row.len())));
+                }
+                values::bind_row(&mut put, table, number, row)?;
+                &mut put
+            }
+            (None, prepared) => {
+                let delete = match prepared {
+                    Some(delete) => delete,
+                    None => {
+                        prepared.insert(connection.prepare_cached(&statements.delete).map_err(store_error)?)
+                    }
+                };
+                values::bind_place(delete, 0, table, (number, key))?;
+                delete
             }
         };
-        if values.len() != expected {
-            return Err(StoreError::Rejected(format!("{}: {} values", table.name, values.len())));
-        }
-        values::bind(statement, 0, table, values)?;
         statement.raw_execute().map_err(store_error)?;
     }
     Ok(())
+}
+
+/// The generation of each row of a scattered table: that which it stands in, or the youngest for one that is new.
+fn numbers(
+    connection: &Connection,
+    statements: &Statements,
+    generations: &Generations,
+    table: &Table,
+    writes: &[Write],
+) -> Result<Vec<i64>, StoreError> {
+    let keys: Vec<Key> = writes.iter().map(|write| write.key.clone()).collect();
+    let mut known = vec![None; keys.len()];
+    let mut select = connection.prepare_cached(&statements.select).map_err(store_error)?;
+    for (number, nth) in generations.places(connection, table, &keys)? {
+        values::bind_place(&mut select, 0, table, (Some(number), &keys[nth]))?;
+        if select.raw_query().next().map_err(store_error)?.is_some() {
+            known[nth] = Some(number);
+        }
+    }
+    let youngest = generations.youngest()?;
+    for (write, _) in
+        writes.iter().zip(&known).filter(|(write, known)| write.row.is_some() && known.is_none())
+    {
+        generations.add(&write.key);
+    }
+    Ok(known.into_iter().map(|number| number.unwrap_or(youngest)).collect())
 }
 
 /// Appends `log` with consecutive positions. The counter moves in the same transaction: a position that was committed is
