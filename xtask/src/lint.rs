@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode, Stdio};
 
 use anyhow::Result;
 
-use crate::{run, tidy};
+use crate::{compose, run, tidy};
 
 const FORMAT: &[&str] = &["fmt", "--all", "--check"];
 const CLIPPY: &[&str] = &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"];
@@ -21,6 +21,14 @@ pub(crate) fn run() -> Result<ExitCode> {
     println!("+ tidy");
     if tidy::run()? != ExitCode::SUCCESS {
         failed.push("tidy");
+    }
+    println!("+ compose");
+    let complaints = compose::check()?;
+    for complaint in &complaints {
+        println!("{complaint}");
+    }
+    if !complaints.is_empty() {
+        failed.push("compose");
     }
     failed.extend(dependency_policy()?);
     if failed.is_empty() {

@@ -3,11 +3,13 @@
 
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
+mod compose;
 mod lint;
 mod mutants;
 mod phases;
 mod run;
 mod schemathesis;
+mod services;
 mod test;
 mod tidy;
 
@@ -31,12 +33,14 @@ enum Task {
         #[arg(last = true)]
         args: Vec<String>,
     },
-    /// Check format, clippy, tidy and, where cargo-deny is installed, the dependency policy.
+    /// Check format, clippy, tidy, deploy/compose.yaml and, where cargo-deny is installed, the dependency policy.
     Lint,
     /// Check what reviews would repeat: forbidden edges, impure domains, long functions, dead files.
     Tidy,
     /// Turn on one deliberate bug after the other, and show which layer of checks catches it.
     Mutants(mutants::Mutants),
+    /// Start, stop or look at PostgreSQL, Redis and Kafka for development: natively, on the loopback address.
+    Services(services::Services),
     /// Ask a running server everything that its OpenAPI description allows, and much that it does not. Needs Python 3.
     Schemathesis(schemathesis::Schemathesis),
 }
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         Task::Lint => lint::run(),
         Task::Tidy => tidy::run(),
         Task::Mutants(asked) => mutants::run(&asked),
+        Task::Services(asked) => services::run(&asked),
         Task::Schemathesis(asked) => schemathesis::run(&asked),
     };
     outcome.unwrap_or_else(|error| {

@@ -4,7 +4,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result};
 
-use crate::run;
+use crate::{run, services};
 
 /// One thing that the tests need. A later entry may rely on the earlier ones.
 pub(crate) struct Phase {
@@ -16,10 +16,11 @@ pub(crate) struct Phase {
     pub(crate) down: fn() -> Result<()>,
 }
 
-/// The project's phases, in order. Services belong at the end of this list.
+/// The project's phases, in order.
 pub(crate) const PHASES: &[Phase] = &[
     Phase { title: "Rust toolchain", up: toolchain, down: nothing },
     Phase { title: "C compiler", up: c_compiler, down: nothing },
+    Phase { title: "PostgreSQL, Redis and Kafka", up: services::install, down: nothing },
 ];
 
 /// Brings every phase up, runs the body, and takes down again what came up.

@@ -1,4 +1,4 @@
-//! Who runs a server. PostgreSQL refuses to be run by root, and no server needs to be.
+//! Who runs a server. PostgreSQL refuses to be run by root.
 
 use crate::service::Place;
 use anyhow::{Context, Result};
@@ -11,16 +11,22 @@ use std::process::Command;
 /// The accounts that may run a server in root's stead; every system has the second.
 const UNPRIVILEGED: &[&str] = &["postgres", "nobody"];
 
-/// The account to run a server as: an unprivileged one if this is root, else that of the caller.
+/// The account to run a server as: the caller's, or another that is no root.
 #[derive(Clone, Debug)]
-pub(crate) struct Account(Option<User>);
+pub struct Account(Option<User>);
 
 impl Account {
-    /// Looks it up.
+    /// The caller's own.
+    #[must_use]
+    pub fn caller() -> Self {
+        Self(None)
+    }
+
+    /// One that is not root: the caller's, if that is none.
     ///
     /// # Errors
     /// If the system has none.
-    pub(crate) fn find() -> Result<Self> {
+    pub(crate) fn unprivileged() -> Result<Self> {
         if !Uid::effective().is_root() {
             return Ok(Self(None));
         }

@@ -1,16 +1,13 @@
 //! PostgreSQL: its programs, its data folder, its settings.
 
+use crate::access::{Access, write_secret};
 use crate::account::Account;
-use crate::port;
 use crate::programs::{major_version, on_path, output};
-use crate::service::{Place, Service};
+use crate::service::{Place, Service, owned};
 use crate::throwaway::Throwaway;
 use anyhow::{Context, Result, bail, ensure};
 use nix::sys::signal::Signal;
 use std::ffi::OsStr;
-use std::fs::OpenOptions;
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
@@ -32,33 +29,23 @@ pub type Postgres = Throwaway<PostgresServer>;
 #[derive(Clone, Debug)]
 pub struct PostgresServer {
     binaries: PathBuf,
-    port: u16,
-    password: String,
+    access: Access,
     settings: Vec<(String, String)>,
 }
 
 impl PostgresServer {
-    /// On this port of the loopback address, with `settings` over its defaults.
-    ///
-    /// # Errors
-    /// If PostgreSQL is not installed.
-    pub(crate) fn new(port: u16, password: String, settings: &[(&str, &str)]) -> Result<Self> {
-        let settings = settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Ok(Self { binaries: binaries()?, port, password, settings: settings.collect() })
-    }
-
     /// A client's command about `database`.
     fn psql(&self, database: &str, statement: &str) -> Command {
         let mut command = Command::new(self.binaries.join("psql"));
         command.args(["--no-psqlrc", "--quiet", "--no-align", "--tuples-only", "--set=ON_ERROR_STOP=1"]);
         command.args(["--host=127.0.0.1", "--username", SUPERUSER, "--dbname", database]);
-        command.arg(format!("--port={}", self.port)).arg("--command").arg(statement);
-        command.env("PGPASSWORD", &self.password).env("PGCONNECT_TIMEOUT", "2").stdin(Stdio::null());
+        command.arg(format!("--port={}", self.port())).arg("--command").arg(statement);
+        command.env("PGPASSWORD", self.access.password()).env("PGCONNECT_TIMEOUT", "2").stdin(Stdio::null());
         command
     }
 
     fn url_of(&self, database: &str) -> String {
-        format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.password, self.port)
+        format!("postgres://{SUPERUSER}:{}@127.0.0.1:{}/{database}", self.access.password(), self.port())
     }
 }
 
@@ -67,30 +54,37 @@ impl Service for PostgresServer {
     // A fast shutdown: sessions are ended, what they have committed is kept.
     const STOP: Signal = Signal::SIGINT;
 
+    fn new(access: Access, settings: &[(&str, &str)]) -> Result<Self> {
+        Ok(Self { binaries: binaries()?, access, settings: owned(settings) })
+    }
+
+    fn access(&self) -> &Access {
+        &self.access
+    }
+
+    fn account(&self) -> Result<Account> {
+        Account::unprivileged()
+    }
+
     fn prepare(&self, place: &Place) -> Result<()> {
         if place.data().join("PG_VERSION").is_file() {
             return Ok(());
         }
-        let account = Account::find()?;
-        let password = place.folder().join("password");
-        OpenOptions::new()
-            .create(true)
-            .truncate(true)
-            .write(true)
-            .mode(0o600)
-            .open(&password)?
-            .write_all(self.password.as_bytes())?;
+        let account = self.account()?;
+        let password = place.folder().join("superuser");
+        write_secret(&password, self.access.password())?;
         account.own_file(&password)?;
         let mut command = Command::new(self.binaries.join("initdb"));
         command.arg("--pgdata").arg(place.data()).arg("--pwfile").arg(&password);
         command.args(["--username", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8", "--locale=C"]);
         account.run_as(command.current_dir(place.folder()));
-        output(&mut command).map(drop)
+        output(&mut command)?;
+        Ok(std::fs::remove_file(password)?)
     }
 
     fn command(&self, place: &Place) -> Result<Command> {
         let mut command = Command::new(self.binaries.join("postgres"));
-        command.arg("-D").arg(place.data()).arg("-p").arg(self.port.to_string());
+        command.arg("-D").arg(place.data()).arg("-p").arg(self.port().to_string());
         let own = [("listen_addresses", "127.0.0.1"), ("unix_socket_directories", "")];
         let given = self.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         for (name, value) in own.into_iter().chain(given) {
@@ -103,42 +97,28 @@ impl Service for PostgresServer {
         output(&mut self.psql("postgres", "SELECT 1")).map(drop)
     }
 
+    /// A database of the superuser's name, which is where clients look if they are told no other.
+    fn furnish(&self) -> Result<()> {
+        let look = format!("SELECT datname FROM pg_database WHERE datname = '{SUPERUSER}'");
+        if output(&mut self.psql("postgres", &look))?.is_empty() {
+            output(&mut self.psql("postgres", &format!("CREATE DATABASE {SUPERUSER}")))?;
+        }
+        Ok(())
+    }
+
     fn url(&self) -> String {
-        self.url_of("postgres")
+        self.url_of(SUPERUSER)
     }
 }
 
 impl Postgres {
-    /// Starts one as it comes.
-    ///
-    /// # Errors
-    /// If PostgreSQL is not installed (how to get it is said), or cannot be started.
-    pub fn start() -> Result<Self> {
-        Self::with(&[])
-    }
-
-    /// Starts one with settings of its own (`[("max_connections", "20")]`).
-    ///
-    /// # Errors
-    /// As [`Postgres::start`].
-    pub fn with(settings: &[(&str, &str)]) -> Result<Self> {
-        Self::start_with(|| PostgresServer::new(port::free()?, made_up_password(), settings))
-    }
-
     /// The one that all tests of this process share: it ends with the process. Whoever kills, stops or pauses a server starts their own.
     ///
     /// # Errors
-    /// As [`Postgres::start`].
+    /// As [`Throwaway::start`].
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Postgres, String>> = OnceLock::new();
-        let shared = SHARED.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
-        shared.as_ref().map_err(|error| anyhow::anyhow!("{error}"))
-    }
-
-    /// The port it listens on.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.service().port
+        Self::once(&SHARED)
     }
 
     /// The URL of the database called `name`, which need not exist.
@@ -166,11 +146,6 @@ impl Postgres {
     pub fn run(&self, name: &str, statement: &str) -> Result<String> {
         output(&mut self.service().psql(name, statement))
     }
-}
-
-/// A password of no meaning.
-pub(crate) fn made_up_password() -> String {
-    format!("{:032x}", rand::random::<u128>())
 }
 
 /// Where PostgreSQL's programs are.

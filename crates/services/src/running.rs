@@ -1,6 +1,5 @@
 //! A server that is started, and waited for until it answers.
 
-use crate::account::Account;
 use crate::process::{children, signal};
 use crate::service::{Place, Service};
 use anyhow::{Context, Result, anyhow, bail};
@@ -20,7 +19,7 @@ const BETWEEN: Duration = Duration::from_millis(20);
 /// # Errors
 /// If it cannot be made ready or started.
 pub(crate) fn start<S: Service>(service: &S, place: &Place) -> Result<Child> {
-    let account = Account::find()?;
+    let account = service.account()?;
     account.own(place)?;
     service.prepare(place).with_context(|| format!("{} cannot be made ready", S::NAME))?;
     let log = File::options().create(true).append(true).open(place.log())?;

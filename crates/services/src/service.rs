@@ -1,5 +1,7 @@
 //! A kind of server: how it is made ready, run and asked. What holds for all kinds alike is beside this.
 
+use crate::access::Access;
+use crate::account::Account;
 use anyhow::Result;
 use nix::sys::signal::Signal;
 use std::path::{Path, PathBuf};
@@ -9,8 +11,27 @@ use std::process::Command;
 pub trait Service: Send + Sync + Sized {
     /// Its name, in words to people and in names of folders.
     const NAME: &'static str;
+    /// How many ports it listens on; the first is its clients'.
+    const PORTS: usize = 1;
     /// What asks it to end at once, but well.
     const STOP: Signal;
+
+    /// The server that is reached by `access`, with `settings` over its defaults.
+    ///
+    /// # Errors
+    /// If it is not installed: how to get it.
+    fn new(access: Access, settings: &[(&str, &str)]) -> Result<Self>;
+
+    /// How it is reached.
+    fn access(&self) -> &Access;
+
+    /// Who runs it: whoever starts it, unless it refuses to be run so.
+    ///
+    /// # Errors
+    /// If the system has no such account.
+    fn account(&self) -> Result<Account> {
+        Ok(Account::caller())
+    }
 
     /// Makes its folder ready to be run over, if it is not yet.
     ///
@@ -30,8 +51,21 @@ pub trait Service: Send + Sync + Sized {
     /// Why it does not answer so yet.
     fn ask(&self) -> Result<()>;
 
+    /// Makes what clients expect to find in it, once it answers.
+    ///
+    /// # Errors
+    /// If it cannot be made.
+    fn furnish(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// Where its clients find it.
     fn url(&self) -> String;
+
+    /// The port that its clients connect to.
+    fn port(&self) -> u16 {
+        self.access().port(0)
+    }
 }
 
 /// Where a server keeps everything.
@@ -74,4 +108,9 @@ impl Place {
         let lines: Vec<&str> = said.lines().collect();
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
+}
+
+/// Settings, kept.
+pub(crate) fn owned(settings: &[(&str, &str)]) -> Vec<(String, String)> {
+    settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }

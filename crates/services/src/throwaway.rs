@@ -1,14 +1,16 @@
 //! A server of a test's own. Whatever becomes of the test, the server ends and its data go: a watchdog sees to it, which knows by the
 //! end of a pipe that whoever started the server is gone.
 
+use crate::access::Access;
 use crate::running;
 use crate::service::{Place, Service};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use nix::sys::signal::Signal;
 use parking_lot::Mutex;
 use std::io::Write;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::OnceLock;
 
 /// How often another port is tried, where somebody was faster.
 const TRIES: u32 = 3;
@@ -22,11 +24,20 @@ pub struct Throwaway<S: Service> {
 }
 
 impl<S: Service> Throwaway<S> {
-    /// Starts one, and waits until it answers. `make` chooses its ports.
+    /// Starts one as it comes, and waits until it answers.
     ///
     /// # Errors
-    /// If it cannot be started: why, and the last lines of its log.
-    pub(crate) fn start_with(make: impl Fn() -> Result<S>) -> Result<Self> {
+    /// If it is not installed (how to get it is said), or cannot be started: why, and the last lines of its log.
+    pub fn start() -> Result<Self> {
+        Self::with(&[])
+    }
+
+    /// Starts one with settings of its own, `[("max_connections", "20")]`.
+    ///
+    /// # Errors
+    /// As [`Throwaway::start`].
+    pub fn with(settings: &[(&str, &str)]) -> Result<Self> {
+        let make = || S::new(Access::make_up(S::PORTS)?, settings);
         for _ in 1..TRIES {
             match Self::try_start(make()?) {
                 Err(error) if format!("{error:#}").to_lowercase().contains("address already in use") => {}
@@ -34,6 +45,12 @@ impl<S: Service> Throwaway<S> {
             }
         }
         Self::try_start(make()?)
+    }
+
+    /// The one in `cell`, which is started by whoever comes first: it ends with the process.
+    pub(crate) fn once(cell: &'static OnceLock<Result<Self, String>>) -> Result<&'static Self> {
+        let shared = cell.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
+        shared.as_ref().map_err(|error| anyhow!("{error}"))
     }
 
     fn try_start(service: S) -> Result<Self> {
@@ -104,6 +121,18 @@ impl<S: Service> Throwaway<S> {
     /// If it does not run, or cannot be sent signals.
     pub fn resume(&self) -> Result<()> {
         self.with_child(|child| running::signal_all(child, Signal::SIGCONT))
+    }
+
+    /// Where it keeps everything.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
+    /// The port that its clients connect to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.service.port()
     }
 
     /// The last lines of its log.
