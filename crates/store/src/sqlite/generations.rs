@@ -101,10 +101,11 @@ impl Generations {
             let all = |nth| numbers.iter().map(move |number| (*number, nth));
             places.extend((0..keys.len()).flat_map(all));
         } else if let Some(known) = &*self.known.read() {
-            for (nth, key) in keys.iter().enumerate() {
-                let hash = hash(key);
-                let may = (known.oldest..).zip(&known.filters).filter(|(_, filter)| filter.may_hold(hash));
-                places.extend(may.map(|(number, _)| (number, nth)));
+            // One filter after the other: it is small enough to stay in the processor's cache for all keys, all of them are not.
+            let hashes: Vec<u64> = keys.iter().map(hash).collect();
+            for (number, filter) in (known.oldest..).zip(&known.filters) {
+                let may = (0..keys.len()).filter(|nth| filter.may_hold(hashes[*nth]));
+                places.extend(may.map(|nth| (number, nth)));
             }
         }
         Ok(places)
