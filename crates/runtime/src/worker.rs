@@ -21,6 +21,7 @@ use crate::turn::{DueRow, Engine, Failed, Turn};
 use kernel::state::Write;
 use kernel::time::Backoff;
 use kernel::{DomainName, Key, Record, Timestamp, Value};
+use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 use source::Source;
 
@@ -75,6 +76,8 @@ pub struct Worker {
     tail: Arc<Tail>,
     sources: Vec<Source>,
     timers: Timers,
+    /// The tables whose rows wait for a date, not for a deadline.
+    dates: FxHashSet<&'static str>,
     clock: Arc<dyn Clock>,
     outside: BTreeMap<DomainName, Arc<dyn Outside>>,
     signals: Arc<Signals>,
@@ -136,8 +139,11 @@ impl Worker {
             parts.progress.stored(source.feed.cursor(), source.saved);
             sources.push(source);
         }
+        let due = parts.engine.domains().iter().flat_map(|domain| domain.due());
+        let dates = due.filter(|due| !due.bounded).map(|due| due.table.name).collect();
         let mut worker = Self {
             name,
+            dates,
             engine: parts.engine,
             store: parts.store,
             door: parts.door,
@@ -191,7 +197,7 @@ impl Worker {
 
     /// One step: at most one batch.
     pub fn step(&mut self) -> Stepped {
-        let (elapsed, _) = self.time();
+        let (elapsed, now) = self.time();
         if self.pending.is_empty() {
             self.show_progress();
             if elapsed >= self.look_at
@@ -200,7 +206,7 @@ impl Worker {
                 tracing::warn!(database = %self.name, %error, "the database could not be looked at; trying again");
                 return Stepped::Idle(Some(self.config.retry.cap));
             }
-            match self.gather(elapsed) {
+            match self.gather(elapsed, now) {
                 Ok(work) if work.is_empty() => {
                     return if self.prune() { Stepped::Worked } else { self.idle(elapsed) };
                 }
@@ -215,7 +221,7 @@ impl Worker {
     }
 
     /// What waits: first what others said (to finish what is under way before beginning more), then commands, then what is due.
-    fn gather(&mut self, elapsed: Duration) -> Result<Vec<Work>, StoreError> {
+    fn gather(&mut self, elapsed: Duration, now: Timestamp) -> Result<Vec<Work>, StoreError> {
         let cap = self.config.batch_cap;
         let mut work = Vec::new();
         let share = (cap * 3 / 4).max(1);
@@ -233,7 +239,13 @@ impl Worker {
         work.extend(self.door.take(cap.saturating_sub(work.len()).max(1)));
         let room = cap.saturating_sub(work.len()).max(1);
         for (timer, table) in self.timers.take(elapsed, room) {
-            work.push(Work::Due { domain: timer.domain, table, key: timer.key, at: timer.at });
+            let due = DueRow { domain: timer.domain, table, key: timer.key, at: timer.at };
+            // A date goes by the wall clock, which may have been set back since: its timer comes again.
+            if due.at > now && self.dates.contains(table.name) {
+                self.arm(elapsed, due.at.since(now), due);
+            } else {
+                work.push(Work::Due { domain: due.domain, table, key: due.key, at: due.at });
+            }
         }
         match unreadable {
             Some(error) if work.is_empty() => Err(error),

@@ -105,6 +105,23 @@ fn a_clock_that_jumps_ahead_expires_no_coupon_while_it_is_not_believed() {
     }
 }
 
+/// A date goes by the wall clock: where that was set back a little, its timer comes too early, and has to come again.
+#[test]
+fn a_clock_that_is_set_back_a_little_expires_a_coupon_a_little_later() {
+    for mut world in World::each() {
+        let (user, _) = (world.customer(1_000), world.product(1_500, 5));
+        let coupon = world.coupon(user, 500, 60);
+        world.wait(30);
+        world.clock.jump(-2_000);
+        world.wait(31);
+        let issued: UserCoupon = world.get("coupon", (coupon,));
+        assert_eq!(issued.status, UserCouponStatus::Issued, "{}: not yet", world.name);
+        world.wait(2);
+        let issued: UserCoupon = world.get("coupon", (coupon,));
+        assert_eq!(issued.status, UserCouponStatus::Expired, "{}: in its time", world.name);
+    }
+}
+
 #[test]
 fn a_restart_gives_an_order_its_stored_deadline_again() {
     for mut world in World::each() {

@@ -262,6 +262,8 @@ impl Store for Session {
     }
 
     fn commit(&mut self, writes: &[Write], log: &[LogRow]) -> Result<Position, StoreError> {
+        // Whoever did not ask what became of an earlier commit never will.
+        self.unsure = None;
         let faults = &self.disk.stage.faults;
         let refusal = if self.disk.is_poisoned(writes) {
             Some(StoreError::Rejected("by the simulator".to_owned()))

@@ -26,6 +26,7 @@ const KEPT: &[(u64, &str, u32, &str)] = &[
         200,
         "of two instances the slower one put a cursor back into rows that were pruned: the unit could not start again",
     ),
+    (20622, "monolith", 60, "a wall clock that was set back a little put a coupon's expiry off by an hour"),
 ];
 
 #[test]
