@@ -211,9 +211,28 @@ mod tests {
     }
 
     #[test]
+    fn amounts_are_counted_in_whole_minor_units() {
+        let (one, none) = (Money(1), Money::default());
+        assert_eq!(
+            [one, none, Money(-1)].map(|money| (money.is_zero(), money.is_negative())),
+            [(false, false), (true, false), (false, true)]
+        );
+        assert_eq!(Money(700).plus(Money(50)), Ok(Money(750)));
+        assert_eq!(Money(50).minus(Money(700)), Ok(Money(-650)));
+        assert_eq!(Money(-50).times(3), Ok(Money(-150)));
+        assert_eq!(Money(1_999).percent(15), Ok(Money(299)), "299.85 is rounded down");
+        assert_eq!(Money::from_value(&Value::Int(1_999)), Ok(Money(1_999)));
+        assert!(Money::from_value(&Value::Int(1 << 53)).is_err());
+        assert_eq!(one.to_string(), "1");
+    }
+
+    #[test]
     fn amounts_are_shown_with_the_currencys_decimals() {
-        let gbp: Currency = "GBP".parse().unwrap();
-        assert_eq!(gbp.show(Money(-123_405)), "-1,234.05 GBP");
-        assert_eq!(Currency::KRW.show(Money(12_340)), "12,340 KRW");
+        let show = |code: &str, minor| code.parse::<Currency>().unwrap().show(Money(minor));
+        assert_eq!(show("GBP", -123_405), "-1,234.05 GBP");
+        assert_eq!(show("KRW", 12_340), "12,340 KRW");
+        assert_eq!(show("KRW", 340), "340 KRW");
+        assert_eq!(show("KWD", 1_234_005), "1,234.005 KWD");
+        assert_eq!(format!("{0} {0:?}", Currency::KRW), "KRW KRW");
     }
 }

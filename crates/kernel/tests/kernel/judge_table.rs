@@ -274,3 +274,11 @@ fn a_steps_status_only_moves_forward() {
         }
     }
 }
+
+#[test]
+fn a_saga_is_settled_where_nothing_more_happens_by_itself() {
+    use SagaStatus::{Cancelled, Cancelling, Confirmed, Created, Failed, Failing, Pending};
+    let settled: Vec<_> = SagaStatus::ALL.iter().filter(|status| status.is_settled()).collect();
+    assert_eq!(settled, [&Confirmed, &Failed, &Cancelled]);
+    assert!([Created, Pending, Failing, Cancelling].iter().all(|status| !status.is_settled()));
+}
