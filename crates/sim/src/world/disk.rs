@@ -161,7 +161,7 @@ impl Disk {
             }
             Backend::Rows(rows) => Box::new(rows.disturbed_session(Arc::clone(between))),
         };
-        let session = Session { disk: Arc::clone(self), inner, life: Arc::clone(life), unsure: None };
+        let session = Session { disk: Arc::clone(self), inner, life: Arc::clone(life), last: Last::Asked };
         (Box::new(session), Arc::clone(&self.reader))
     }
 
@@ -237,8 +237,19 @@ struct Session {
     disk: Arc<Disk>,
     inner: Box<dyn Store>,
     life: Arc<Life>,
-    /// Where the first log row of a commit stands whose answer was lost.
-    unsure: Option<Position>,
+    /// What became of the last commit.
+    last: Last,
+}
+
+/// What became of a commit, as far as the simulator knows.
+#[derive(Clone, Copy)]
+enum Last {
+    /// It never came to the database.
+    Refused,
+    /// It happened, its log rows from here on, and nobody was told.
+    Unsure(Position),
+    /// The database knows.
+    Asked,
 }
 
 impl Session {
@@ -262,8 +273,6 @@ impl Store for Session {
     }
 
     fn commit(&mut self, writes: &[Write], log: &[LogRow]) -> Result<Position, StoreError> {
-        // Whoever did not ask what became of an earlier commit never will.
-        self.unsure = None;
         let faults = &self.disk.stage.faults;
         let refusal = if self.disk.is_poisoned(writes) {
             Some(StoreError::Rejected("by the simulator".to_owned()))
@@ -274,8 +283,10 @@ impl Store for Session {
         };
         if let Some(error) = refusal {
             self.inner.roll_back();
+            self.last = Last::Refused;
             return Err(error);
         }
+        self.last = Last::Asked;
         let first = self.inner.commit(writes, log)?;
         self.disk.committed(first, log);
         if faults.strikes(Fault::CrashAfterCommit) {
@@ -283,7 +294,7 @@ impl Store for Session {
         }
         if faults.strikes(Fault::CommitUnsure) {
             self.disk.stage.trace.fault(&self.life.name, Fault::CommitUnsure.words());
-            self.unsure = Some(first);
+            self.last = Last::Unsure(first);
             return Err(StoreError::Retry("the answer to COMMIT was lost".to_owned()));
         }
         // A process that dies here has said something, and moved no cursor of those who hear it.
@@ -297,9 +308,10 @@ impl Store for Session {
 
     fn settle(&mut self) -> Result<Option<Position>, StoreError> {
         self.disk.call()?;
-        match self.unsure.take() {
-            Some(first) => Ok(Some(first)),
-            None => self.inner.settle(),
+        match self.last {
+            Last::Refused => Ok(None),
+            Last::Unsure(first) => Ok(Some(first)),
+            Last::Asked => self.inner.settle(),
         }
     }
 
