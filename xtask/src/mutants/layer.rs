@@ -96,7 +96,9 @@ impl Layer {
         println!("+ building: {self}");
         let args = self.cargo_args();
         let mut command = run::cargo(&args.iter().map(String::as_str).collect::<Vec<_>>())?;
+        // Built once and run for every bug: what is quick to compile would be slow to run.
         command
+            .env("CARGO_PROFILE_DEV_OPT_LEVEL", "1")
             .args(["--message-format", "json-render-diagnostics"])
             .current_dir(tree)
             .stdout(Stdio::piped());
@@ -196,7 +198,7 @@ impl Built {
     fn ask(&self, program: &Program, mutant: Option<&Mutant>) -> Result<Option<By>> {
         if self.layer != Layer::Simulation {
             let ended = process::run(&mut self.command(program, mutant), LIMIT, failed_test)?;
-            return Ok(by(ended, "no promise held"));
+            return Ok(by(ended, "a counterexample"));
         }
         for seed in 1..=SEEDS {
             let mut command = self.command(program, mutant);
