@@ -80,7 +80,8 @@ pub struct Column {
     pub nullable: bool,
 }
 
-/// A secondary index. One on a nullable first column leaves its NULLs out, so that settled rows cost nothing.
+/// A secondary index. One on a nullable first column leaves its NULLs out, so that settled rows cost nothing. Keys and what is
+/// indexed are short: an engine may refuse more than 2,000 bytes of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Index {
     /// Its name, unique in the database.

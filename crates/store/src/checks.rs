@@ -34,7 +34,9 @@ pub fn fit(table: &Table, values: &[Value]) -> Result<(), StoreError> {
     }
 }
 
-fn is_of(ty: ColumnType, value: &Value) -> bool {
+/// Whether `value` is of this type; NULL is of every type.
+#[must_use]
+pub fn is_of(ty: ColumnType, value: &Value) -> bool {
     matches!(
         (ty, value),
         (_, Value::Null)

@@ -3,7 +3,7 @@
 //! Parameters are numbered in the order in which they appear, because SQLite takes `$1` for a name.
 
 use crate::checks;
-use kernel::table::{Table, Value};
+use kernel::table::{Index, Table, Value};
 use runtime::ports::store::{Chain, Compare, Filter, Query, StoreError, Top};
 use std::fmt::Write;
 
@@ -35,6 +35,31 @@ pub(crate) fn columns(table: &Table) -> String {
 /// The names of the key columns.
 pub(crate) fn key(table: &Table) -> impl Iterator<Item = &'static str> {
     table.columns.iter().take(table.key).map(|column| column.name)
+}
+
+/// What makes an `INSERT` change the row that it finds under the columns `key`; columns that the table's data does not know keep
+/// their values.
+pub(crate) fn or_change(table: &Table, key: &str) -> String {
+    let sets: Vec<String> = table
+        .columns
+        .iter()
+        .skip(table.key)
+        .map(|column| format!("\"{0}\" = excluded.\"{0}\"", column.name))
+        .collect();
+    let change =
+        if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", sets.join(", ")) };
+    format!("ON CONFLICT ({key}) DO {change}")
+}
+
+/// The statement that makes an index; one on a nullable first column leaves its NULLs out.
+pub(crate) fn create_index(table: &Table, index: &Index) -> String {
+    let (name, columns) = (index.name, names(index.columns.iter().copied()));
+    let first = index.columns.first().and_then(|first| table.columns.iter().find(|c| c.name == *first));
+    let partial = match first {
+        Some(column) if column.nullable => format!(" WHERE \"{}\" IS NOT NULL", column.name),
+        _ => String::new(),
+    };
+    format!("CREATE INDEX \"{name}\" ON \"{}\" ({columns}){partial}", table.name)
 }
 
 /// The statement for a [`Query`]. Rows that its order leaves tied are sorted by key in the direction of the last column:
@@ -85,7 +110,9 @@ pub(crate) fn top(top: &Top) -> Result<Prepared<'_>, StoreError> {
         known(table, name)?;
     }
     let comma = if groups.is_empty() { "" } else { ", " };
-    let mut text = format!("SELECT {groups}{comma}SUM(\"{}\") FROM \"{}\"", top.sum, table.name);
+    // PostgreSQL sums 64 bits into any number of digits.
+    let mut text =
+        format!("SELECT {groups}{comma}CAST(SUM(\"{}\") AS BIGINT) FROM \"{}\"", top.sum, table.name);
     let mut values = Vec::with_capacity(top.filters.len());
     conditions(table, &top.filters, true, &mut text, &mut values)?;
     if groups.is_empty() {
@@ -270,7 +297,7 @@ mod tests {
         assert_eq!(
             super::top(&top).unwrap().text,
             concat!(
-                r#"SELECT "owner", SUM("number") FROM "parcels" GROUP BY "owner" "#,
+                r#"SELECT "owner", CAST(SUM("number") AS BIGINT) FROM "parcels" GROUP BY "owner" "#,
                 r#"ORDER BY 2 DESC NULLS LAST, "owner" LIMIT $1"#
             )
         );

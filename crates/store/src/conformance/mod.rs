@@ -8,6 +8,9 @@ mod log;
 mod model;
 mod reads;
 mod rows;
+mod writers;
+
+pub use writers::check_writers;
 
 use kernel::state::Write;
 use kernel::table::{Key, Row, Table};

@@ -28,7 +28,8 @@ fn extremes() -> Vec<Sample> {
         Sample { id: Uuid::max(), int: i64::MIN, int_or: Some(i64::MAX), ..sample(0) },
         Sample { int: i64::MAX, int_or: Some(i64::MIN), id_or: Some(Uuid::nil()), ..sample(1) },
         Sample { text_or: Some(SmolStr::default()), bytes_or: Some(Arc::from([])), ..sample(2) },
-        Sample { text: long.clone(), text_or: Some(long), ..sample(3) },
+        // What is indexed is short (`Index`).
+        Sample { text: "글".repeat(600).into(), text_or: Some(long), ..sample(3) },
         Sample { bytes: Arc::clone(&bytes), bytes_or: Some(bytes), ..sample(4) },
         Sample { bytes: Arc::from([0_u8; 16]), int_or: Some(0), id_or: Some(Uuid::max()), ..sample(5) },
     ];

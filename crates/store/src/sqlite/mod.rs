@@ -9,6 +9,7 @@ mod schema;
 mod values;
 mod write;
 
+pub use crate::Durability;
 pub use reader::SqliteReader;
 
 use kernel::state::Write;
@@ -21,15 +22,6 @@ use schema::Layout;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
-
-/// What a commit survives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Power loss: one fsync per commit.
-    Full,
-    /// A killed process; the last commits before a power loss may be gone. For what can be built again from logs.
-    Normal,
-}
 
 /// How a database file is opened.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,12 +1,10 @@
-//! The layout: tables as their data says, the event log beside them, and how an older layout becomes today's.
-//!
-//! A layout only ever grows: missing tables, nullable columns and indexes are added. Whatever else differs is refused by name,
-//! because it would need to know what the rows mean.
+//! The layout in a file: tables as their data says, the event log beside them, and how an older layout becomes today's.
 
 use super::error::store_error;
 use super::generations::{self, GENERATION, Generations};
-use crate::{checks, sql};
-use kernel::table::{Column, ColumnType, Index, Table};
+use crate::layout::{self, Missing, Shape, Stored};
+use crate::sql;
+use kernel::table::{ColumnType, Index, Table};
 use runtime::ports::store::{Epoch, StoreError};
 use rusqlite::{Connection, OptionalExtension};
 use rustc_hash::FxHashMap;
@@ -36,17 +34,16 @@ pub(super) struct Statements {
     pub(super) delete: String,
 }
 
-/// A table as it is kept.
+/// How a table is kept.
 pub(super) struct Kept {
-    table: &'static Table,
     /// How it is read and written, row by row.
     pub(super) statements: Statements,
     /// Where its rows are, if it is scattered.
     pub(super) generations: Option<Generations>,
 }
 
-/// The tables that a database was opened with, by name.
-pub(super) struct Layout(FxHashMap<&'static str, Kept>);
+/// The tables that a file was opened with.
+pub(super) type Layout = layout::Layout<Kept>;
 
 impl Layout {
     /// The tables among `tables`, each once.
@@ -56,9 +53,7 @@ impl Layout {
 
     /// The same, with generations of so many keys at least.
     pub(super) fn with_generations(tables: &[&'static Table], first: u64) -> Result<Self, StoreError> {
-        let mut layout = FxHashMap::default();
-        for table in tables {
-            checks::sound(table)?;
+        Self::with(tables, |table| {
             if table.scattered && table.column(GENERATION.name).is_some() {
                 let (table, column) = (table.name, GENERATION.name);
                 return Err(StoreError::Unusable(format!(
@@ -66,32 +61,8 @@ impl Layout {
                 )));
             }
             let generations = table.scattered.then(|| Generations::new(first));
-            let kept = Kept { table, statements: statements(table), generations };
-            match layout.insert(table.name, kept) {
-                Some(other) if other.table != *table => {
-                    return Err(StoreError::Unusable(format!("two different tables {}", table.name)));
-                }
-                _ => {}
-            }
-        }
-        Ok(Self(layout))
-    }
-
-    /// How `table` is kept.
-    pub(super) fn get(&self, table: &Table) -> Result<&Kept, StoreError> {
-        let missing = || StoreError::Unusable(format!("opened without its table {}", table.name));
-        self.0.get(table.name).ok_or_else(missing)
-    }
-
-    /// The number of tables.
-    pub(super) fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn sorted(&self) -> Vec<&'static Table> {
-        let mut tables: Vec<_> = self.0.values().map(|kept| kept.table).collect();
-        tables.sort_unstable_by_key(|table| table.name);
-        tables
+            Ok(Kept { statements: statements(table), generations })
+        })
     }
 
     /// Takes in where the rows of scattered tables are: for whoever writes them.
@@ -105,23 +76,26 @@ impl Layout {
     }
 }
 
-/// The columns of a table as it is stored.
-fn columns(table: &Table) -> impl Iterator<Item = &'static Column> {
-    table.scattered.then_some(&GENERATION).into_iter().chain(table.columns)
+/// A table as it is stored: a scattered one's rows stand by their generation first.
+fn shape(table: &Table) -> Shape {
+    let mut shape = Shape::of(table);
+    if table.scattered {
+        shape.columns.insert(0, &GENERATION);
+        shape.key += 1;
+    }
+    shape
 }
 
-/// How many of them make the stored key.
+/// How many columns make the stored key.
 pub(super) fn place(table: &Table) -> usize {
     table.key + usize::from(table.scattered)
 }
 
-fn names<'a>(columns: impl Iterator<Item = &'a Column>) -> String {
-    sql::names(columns.map(|column| column.name))
-}
-
 fn statements(table: &Table) -> Statements {
-    let (name, place, selected) = (table.name, place(table), sql::columns(table));
-    let matches: Vec<String> = columns(table)
+    let (name, place, selected, stored) = (table.name, place(table), sql::columns(table), shape(table));
+    let matches: Vec<String> = stored
+        .columns
+        .iter()
         .take(place)
         .enumerate()
         .map(|(nth, column)| format!("\"{}\" = ${}", column.name, nth + 1))
@@ -132,7 +106,7 @@ fn statements(table: &Table) -> Statements {
         select: format!("SELECT {selected} FROM \"{name}\" WHERE {matches}"),
         select_many: format!(
             "SELECT {selected} FROM \"{name}\" WHERE ({}) IN (VALUES {})",
-            names(columns(table).take(place)),
+            stored.key_names(),
             many.join(", ")
         ),
         put: if table.indexes.is_empty() { replace(table) } else { upsert(table) },
@@ -150,26 +124,20 @@ fn parameters(before: usize, count: usize) -> String {
 /// indexes; with them it is slower from 1,000 rows on, because it writes every index anew. On new rows all forms are the same,
 /// many rows in one statement too.
 fn replace(table: &Table) -> String {
-    let (name, parameters) = (table.name, parameters(0, columns(table).count()));
-    format!("REPLACE INTO \"{name}\" ({}) VALUES ({parameters})", names(columns(table)))
+    let stored = shape(table);
+    let (name, parameters) = (table.name, parameters(0, stored.columns.len()));
+    format!("REPLACE INTO \"{name}\" ({}) VALUES ({parameters})", stored.names())
 }
 
 /// Puts a row by changing what is there; columns that the table's data does not know keep their values.
 fn upsert(table: &Table) -> String {
-    let sets: Vec<String> = table
-        .columns
-        .iter()
-        .skip(table.key)
-        .map(|column| format!("\"{0}\" = excluded.\"{0}\"", column.name))
-        .collect();
-    let update =
-        if sets.is_empty() { "NOTHING".to_owned() } else { format!("UPDATE SET {}", sets.join(", ")) };
+    let stored = shape(table);
     format!(
-        "INSERT INTO \"{}\" ({}) VALUES ({}) ON CONFLICT ({}) DO {update}",
+        "INSERT INTO \"{}\" ({}) VALUES ({}) {}",
         table.name,
-        names(columns(table)),
-        parameters(0, columns(table).count()),
-        names(columns(table).take(place(table)))
+        stored.names(),
+        parameters(0, stored.columns.len()),
+        sql::or_change(table, &stored.key_names())
     )
 }
 
@@ -195,10 +163,10 @@ pub(super) fn prepare(
     ours(&transaction)?;
     for table in layout.sorted() {
         let (missing, unknown) = check_table(&transaction, table)?;
-        if let (true, Some(kept)) = (unknown, layout.0.get_mut(table.name)) {
+        if let (true, Some(kept)) = (unknown, layout.get_mut(table)) {
             kept.statements.put = upsert(table);
         }
-        for change in changes(table, missing) {
+        for change in layout::changes(&shape(table), &missing, sql_type, " STRICT, WITHOUT ROWID") {
             transaction.execute_batch(&change).map_err(store_error)?;
         }
         for index in table.indexes {
@@ -213,14 +181,9 @@ pub(super) fn prepare(
 pub(super) fn check(connection: &Connection, layout: &Layout) -> Result<(), StoreError> {
     ours(connection)?;
     for table in layout.sorted() {
-        let what = match check_table(connection, table)?.0 {
-            Missing::Table => String::new(),
-            Missing::Columns(columns) => match columns.first() {
-                None => continue,
-                Some(column) => format!(".{}", column.name),
-            },
-        };
-        return Err(StoreError::Unusable(format!("{}{what} is missing", table.name)));
+        if let Some(what) = check_table(connection, table)?.0.first(table) {
+            return Err(StoreError::Unusable(format!("{what} is missing")));
+        }
     }
     Ok(())
 }
@@ -235,22 +198,9 @@ fn ours(connection: &Connection) -> Result<(), StoreError> {
     }
 }
 
-/// What a stored table lacks.
-enum Missing {
-    Table,
-    Columns(Vec<&'static Column>),
-}
-
-/// A column as SQLite has it.
-struct Stored {
-    ty: String,
-    not_null: bool,
-    key: usize,
-}
-
 /// What of `table` is missing, and whether there are columns that it does not know; an error if what is there differs.
 fn check_table(connection: &Connection, table: &Table) -> Result<(Missing, bool), StoreError> {
-    let mut stored = stored_columns(connection, table)?;
+    let stored = stored_columns(connection, table)?;
     if stored.is_empty() {
         return Ok((Missing::Table, false));
     }
@@ -265,35 +215,7 @@ fn check_table(connection: &Connection, table: &Table) -> Result<(Missing, bool)
     if strict != Some((true, true)) {
         return Err(StoreError::Unusable(format!("{} is not a table that Jumun made", table.name)));
     }
-    let mut missing = Vec::new();
-    for (nth, column) in columns(table).enumerate() {
-        let wrong =
-            |what: String| Err(StoreError::Unusable(format!("{}.{} {what}", table.name, column.name)));
-        let key = if nth < place(table) { nth + 1 } else { 0 };
-        match stored.remove(column.name) {
-            None if column.nullable => missing.push(column),
-            None => return wrong("is missing and may not be NULL".to_owned()),
-            Some(found) if found.ty != sql_type(column.ty) => {
-                return wrong(format!("is stored as {}, not {}", found.ty, sql_type(column.ty)));
-            }
-            Some(found) if found.key != key => {
-                return wrong(format!("stands at {} of the stored key, not {key}", found.key));
-            }
-            Some(found) if found.not_null == column.nullable => {
-                return wrong("differs in whether it may be NULL".to_owned());
-            }
-            Some(_) => {}
-        }
-    }
-    // A newer release may have added columns; rows put without them must be acceptable.
-    let mut unknown: Vec<_> = stored.into_iter().collect();
-    unknown.sort_unstable_by(|a, b| a.0.cmp(&b.0));
-    match unknown.iter().find(|(_, found)| found.not_null || found.key > 0) {
-        Some((name, _)) => {
-            Err(StoreError::Unusable(format!("{}.{name} is unknown and may not be NULL", table.name)))
-        }
-        None => Ok((Missing::Columns(missing), !unknown.is_empty())),
-    }
+    layout::compare(&shape(table), stored, sql_type)
 }
 
 fn stored_columns(connection: &Connection, table: &Table) -> Result<FxHashMap<String, Stored>, StoreError> {
@@ -308,32 +230,7 @@ fn stored_columns(connection: &Connection, table: &Table) -> Result<FxHashMap<St
     columns.collect::<Result<_, _>>().map_err(store_error)
 }
 
-fn changes(table: &Table, missing: Missing) -> Vec<String> {
-    match missing {
-        Missing::Table => vec![create_table(table)],
-        Missing::Columns(columns) => columns
-            .into_iter()
-            .map(|column| format!("ALTER TABLE \"{}\" ADD COLUMN {}", table.name, definition(column)))
-            .collect(),
-    }
-}
-
-fn create_table(table: &Table) -> String {
-    let definitions: Vec<String> = columns(table).map(definition).collect();
-    format!(
-        "CREATE TABLE \"{}\" ({}, PRIMARY KEY ({})) STRICT, WITHOUT ROWID",
-        table.name,
-        definitions.join(", "),
-        names(columns(table).take(place(table)))
-    )
-}
-
-fn definition(column: &Column) -> String {
-    let null = if column.nullable { "" } else { " NOT NULL" };
-    format!("\"{}\" {}{null}", column.name, sql_type(column.ty))
-}
-
-const fn sql_type(ty: ColumnType) -> &'static str {
+fn sql_type(ty: ColumnType) -> &'static str {
     match ty {
         ColumnType::Int => "INTEGER",
         ColumnType::Text => "TEXT",
@@ -343,7 +240,7 @@ const fn sql_type(ty: ColumnType) -> &'static str {
 
 /// An index holds nothing of its own: one that differs is made anew.
 fn put_index(connection: &Connection, table: &Table, index: &Index) -> Result<(), StoreError> {
-    let wanted = create_index(table, index);
+    let wanted = sql::create_index(table, index);
     let stored: Option<(String, String)> = connection
         .query_row(
             "SELECT tbl_name, sql FROM sqlite_schema WHERE type = 'index' AND name = $1",
@@ -364,14 +261,4 @@ fn put_index(connection: &Connection, table: &Table, index: &Index) -> Result<()
         None => {}
     }
     connection.execute_batch(&wanted).map_err(store_error)
-}
-
-fn create_index(table: &Table, index: &Index) -> String {
-    let (name, columns) = (index.name, sql::names(index.columns.iter().copied()));
-    let first = index.columns.first().and_then(|first| table.columns.iter().find(|c| c.name == *first));
-    let partial = match first {
-        Some(column) if column.nullable => format!(" WHERE \"{}\" IS NOT NULL", column.name),
-        _ => String::new(),
-    };
-    format!("CREATE INDEX \"{name}\" ON \"{}\" ({columns}){partial}", table.name)
 }
