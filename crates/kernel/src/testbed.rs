@@ -12,7 +12,7 @@ use crate::participation::{self, Inbox, InboxState};
 use crate::plan::Plan;
 use crate::said::Said;
 use crate::state::WorkingSet;
-use crate::table::{Key, Record, Row};
+use crate::table::{Key, Record, Row, Table};
 use crate::time::Timestamp;
 use crate::trace::Trace;
 use smol_str::SmolStr;
@@ -37,6 +37,8 @@ pub struct Testbed<D> {
 }
 
 type Answer = Option<Box<dyn Any + Send>>;
+type StepRule =
+    fn(&DomainName, &dyn Participant, &Heard<'_>, &mut WorkingSet, &mut Cx<'_>) -> Result<(), DecideError>;
 type Decision<'a, D> = Box<dyn Fn(&D, &mut WorkingSet, &mut Cx<'_>) -> Result<(), DecideError> + 'a>;
 
 impl<D: Domain> Testbed<D> {
@@ -52,6 +54,12 @@ impl<D: Domain> Testbed<D> {
             alerts: Vec::new(),
             calls: Vec::new(),
         }
+    }
+
+    /// The domain.
+    #[must_use]
+    pub fn domain(&self) -> &D {
+        &self.domain
     }
 
     /// Puts a row as it stands.
@@ -77,6 +85,11 @@ impl<D: Domain> Testbed<D> {
     #[must_use]
     pub fn snapshot(&self) -> BTreeMap<(&'static str, Key), Row> {
         self.rows.clone()
+    }
+
+    /// Back to the rows of a snapshot: what was decided since never happened.
+    pub fn restore(&mut self, rows: BTreeMap<(&'static str, Key), Row>) {
+        self.rows = rows;
     }
 
     /// Sends one command.
@@ -112,7 +125,15 @@ impl<D: Domain> Testbed<D> {
     /// # Errors
     /// The decider's fault.
     pub fn due<R: Record>(&mut self, key: impl Into<Key>) -> Result<(), DecideError> {
-        self.put_to(&Input::Due { table: R::TABLE, key: &key.into() })
+        self.due_row(R::TABLE, &key.into())
+    }
+
+    /// Lets the row of `table` under `key` fall due.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn due_row(&mut self, table: &'static Table, key: &Key) -> Result<(), DecideError> {
+        self.put_to(&Input::Due { table, key })
     }
 
     /// Lets the domain hear what `by` said in the saga of `plan`.
@@ -122,6 +143,15 @@ impl<D: Domain> Testbed<D> {
     pub fn hear(&mut self, by: &DomainName, said: &Said, plan: &Arc<Plan>) -> Result<(), DecideError> {
         let at = self.now;
         self.put_to(&Input::Heard(Heard { key: plan.saga.0, at, by, said, plan: Some(plan) }))
+    }
+
+    /// Lets the domain hear what `by` said about `key`, without a plan.
+    ///
+    /// # Errors
+    /// The decider's fault.
+    pub fn hear_bare(&mut self, by: &DomainName, key: Uuid, said: &Said) -> Result<(), DecideError> {
+        let at = self.now;
+        self.put_to(&Input::Heard(Heard { key, at, by, said, plan: None }))
     }
 
     /// Lets the domain hear a fact that `by` states about `key`.
@@ -135,8 +165,7 @@ impl<D: Domain> Testbed<D> {
         kind: &str,
         body: serde_json::Value,
     ) -> Result<(), DecideError> {
-        let (at, said) = (self.now, Said::Fact { kind: SmolStr::new(kind), body });
-        self.put_to(&Input::Heard(Heard { key, at, by, said: &said, plan: None }))
+        self.hear_bare(by, key, &Said::Fact { kind: SmolStr::new(kind), body })
     }
 
     /// An operator lets a dead letter of this domain be tried again.
@@ -170,7 +199,7 @@ impl<D: Domain> Testbed<D> {
     /// # Errors
     /// A fault.
     pub fn act(&mut self, step: &Step, plan: &Arc<Plan>) -> Result<(), DecideError> {
-        self.step(step, plan, &Said::Asked { step: step.clone() })
+        self.act_on(&Said::Asked { step: step.clone() }, step, plan)
     }
 
     /// Asks for a step's compensation; what was said stands in [`Self::said`].
@@ -178,7 +207,25 @@ impl<D: Domain> Testbed<D> {
     /// # Errors
     /// A fault.
     pub fn undo(&mut self, step: &Step, plan: &Arc<Plan>) -> Result<(), DecideError> {
-        self.step(step, plan, &Said::UndoAsked { step: step.clone(), attempt: 0 })
+        self.undo_on(&Said::UndoAsked { step: step.clone(), attempt: 0 }, step, plan)
+    }
+
+    /// A step acts because of a word that a topology may route to it.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn act_on(&mut self, said: &Said, step: &Step, plan: &Arc<Plan>) -> Result<(), DecideError> {
+        self.step(step, plan, said, |name, participant, heard, state, cx| {
+            participation::act(&[(name, participant)], heard, state, cx)
+        })
+    }
+
+    /// A step compensates because of a word that a topology may route to it.
+    ///
+    /// # Errors
+    /// A fault.
+    pub fn undo_on(&mut self, said: &Said, step: &Step, plan: &Arc<Plan>) -> Result<(), DecideError> {
+        self.step(step, plan, said, participation::compensate)
     }
 
     /// What the receipts of done steps moved, by account: one side of every audit.
@@ -196,17 +243,19 @@ impl<D: Domain> Testbed<D> {
         Ok(books)
     }
 
-    fn step(&mut self, step: &Step, plan: &Arc<Plan>, said: &Said) -> Result<(), DecideError> {
+    fn step(
+        &mut self,
+        step: &Step,
+        plan: &Arc<Plan>,
+        said: &Said,
+        rule: StepRule,
+    ) -> Result<(), DecideError> {
         let mut wanted = Keys::default();
         let asker = DomainName::of("order");
         let heard = Heard { key: plan.saga.0, at: self.now, by: &asker, said, plan: Some(plan) };
         participation::keys(participant(&self.domain, step)?, &heard, plan, &mut wanted);
         let decision: Decision<'_, D> = Box::new(move |domain, state, cx| {
-            let (name, participant) = (domain.name(), participant(domain, step)?);
-            match said {
-                Said::UndoAsked { .. } => participation::compensate(&name, participant, &heard, state, cx),
-                _ => participation::act(&[(&name, participant)], &heard, state, cx),
-            }
+            rule(&domain.name(), participant(domain, step)?, &heard, state, cx)
         });
         self.batch(wanted, vec![decision]).map(|_| ())
     }

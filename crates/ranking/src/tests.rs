@@ -1,12 +1,9 @@
 //! The step `sales` under the participation rule, as the runtime would drive it.
 
-use crate::{NAME, Ranking, Sale, Sales, first_day};
+use crate::{Ranking, Sale, Sales, first_day};
 use kernel::ids::{CountingIds, Ids, PaymentId, ProductId, SagaId, UserId};
-use kernel::participation::{self, Inbox};
-use kernel::{
-    Currency, Cx, Domain, Heard, Key, Keys, Money, Participant, Plan, PlanLine, Reason, Record, Said, Step,
-    Table, Timestamp, Trace, WorkingSet,
-};
+use kernel::testbed::Testbed;
+use kernel::{Currency, Money, Participant, Plan, PlanLine, Reason, Said, Step, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -19,44 +16,22 @@ enum Does {
     Compensates,
 }
 
-/// A database of rows: each message is decided over exactly the rows that its keys name.
-#[derive(Default)]
-struct Book(BTreeMap<(&'static str, Key), Box<[kernel::Value]>>);
+fn bench() -> Testbed<Ranking> {
+    Testbed::new(Ranking::default(), Timestamp(3 * DAY))
+}
 
-impl Book {
-    fn hear(&mut self, does: Does, plan: &Arc<Plan>, said: &Said) {
-        let by = kernel::DomainName::of("order");
-        let heard = Heard { key: plan.saga.0, at: Timestamp(3 * DAY), by: &by, said, plan: Some(plan) };
-        let domain = Ranking::default();
-        let participant = domain.participants()[0];
-        let mut keys = Keys::default();
-        participation::keys(participant, &heard, plan, &mut keys);
-        let mut state = WorkingSet::default();
-        for (table, key) in keys.take() {
-            let row = self.0.get(&(table.name, key.clone())).cloned();
-            state.offer(table, key, row);
-        }
-        let mut ids = CountingIds::new(0);
-        let mut cx = Cx::new(Timestamp(3 * DAY), Trace::default(), &mut ids);
-        match does {
-            Does::Acts => participation::act(&[(&NAME, participant)], &heard, &mut state, &mut cx),
-            Does::Compensates => participation::compensate(&NAME, participant, &heard, &mut state, &mut cx),
-        }
-        .unwrap();
-        for write in state.into_writes() {
-            self.0.insert((write.table.name, write.key), write.row.unwrap());
-        }
+fn hear(bench: &mut Testbed<Ranking>, does: Does, plan: &Arc<Plan>, said: &Said) {
+    match does {
+        Does::Acts => bench.act_on(said, &Step::SALES, plan),
+        Does::Compensates => bench.undo_on(said, &Step::SALES, plan),
     }
+    .unwrap();
+}
 
-    fn rows<R: Record>(&self) -> Vec<R> {
-        let of = |table: &'static Table| self.0.iter().filter(move |((name, _), _)| *name == table.name);
-        of(R::TABLE).map(|(_, row)| R::from_row(row).unwrap()).collect()
-    }
-
-    /// Day and units of each product's row, by the product's number.
-    fn sold(&self) -> Vec<(i64, u128, i64)> {
-        self.rows::<Sale>().iter().map(|sale| (sale.day, sale.product_id.0.as_u128(), sale.sold)).collect()
-    }
+/// Day and units of each product's row, by the product's number.
+fn sold(bench: &Testbed<Ranking>) -> Vec<(i64, u128, i64)> {
+    let sales = bench.all::<Sale>().into_iter();
+    sales.map(|sale| (sale.day, sale.product_id.0.as_u128(), sale.sold)).collect()
 }
 
 /// An order made on `made_day` that buys `lines`: (product number, quantity).
@@ -98,11 +73,11 @@ fn cancelled(day: i64) -> Said {
 }
 
 fn check(plan: &Arc<Plan>, heard: &[(Does, Said)], sold: &[(i64, u128, i64)]) {
-    let mut book = Book::default();
+    let mut bench = bench();
     for (does, said) in heard {
-        book.hear(*does, plan, said);
+        hear(&mut bench, *does, plan, said);
     }
-    assert_eq!(book.sold(), sold, "{heard:?}");
+    assert_eq!(self::sold(&bench), sold, "{heard:?}");
 }
 
 #[test]
@@ -148,24 +123,19 @@ proptest! {
         orders in prop::collection::vec(
             (prop::collection::btree_map(0_u128..4, 1_i64..100, 1..4), 0_i64..3, 0_usize..4), 1..8)
     ) {
-        let mut book = Book::default();
+        let mut bench = bench();
         for (number, (lines, day, words)) in orders.iter().enumerate() {
             let lines: Vec<(u128, i64)> = lines.iter().map(|(product, count)| (*product, *count)).collect();
             let order = plan(1, u64::try_from(number).unwrap(), &lines);
             let all = [(Does::Acts, confirmed(*day)), (Does::Acts, confirmed(*day)), (Does::Compensates, cancelled(*day))];
             for (does, said) in &all[..(*words).min(3)] {
-                book.hear(*does, &order, said);
+                hear(&mut bench, *does, &order, said);
             }
         }
-        let mut expected: BTreeMap<String, i64> = BTreeMap::new();
-        for row in book.rows::<Inbox>() {
-            for moved in Sales.movements(row.receipt.as_deref().unwrap()).unwrap() {
-                let in_effect = row.state == participation::InboxState::Done;
-                *expected.entry(moved.account.to_string()).or_default() += if in_effect { moved.amount } else { 0 };
-            }
-        }
-        let account = |sale: &Sale| format!("sales:{}:{}", sale.day, sale.product_id);
-        let found: BTreeMap<String, i64> = book.rows::<Sale>().iter().map(|sale| (account(sale), sale.sold)).collect();
+        let expected = bench.books().unwrap().into_iter().filter(|(_, sold)| *sold != 0).collect::<BTreeMap<_, _>>();
+        let account = |sale: &Sale| smol_str::format_smolstr!("sales:{}:{}", sale.day, sale.product_id);
+        let sales = bench.all::<Sale>().into_iter().filter(|sale| sale.sold != 0);
+        let found: BTreeMap<_, _> = sales.map(|sale| (account(&sale), sale.sold)).collect();
         prop_assert_eq!(found, expected);
     }
 }
