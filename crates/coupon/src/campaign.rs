@@ -128,7 +128,7 @@ impl PatchCoupon {
         if patched == before {
             return Ok(before);
         }
-        let after = Coupon { version: before.version + 1, ..patched };
+        let after = Coupon { version: checks::one_more(before.version)?, ..patched };
         state.put(&after);
         say("coupon.changed", &after, self.by, self.reason.as_deref(), cx);
         Ok(after)

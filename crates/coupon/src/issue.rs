@@ -4,7 +4,7 @@ use crate::NAME;
 use crate::tables::{Coupon, CouponHolder, CouponStatus, UserCoupon, UserCouponStatus};
 use crate::terms::Terms;
 use kernel::ids::{CouponId, UserCouponId, UserId};
-use kernel::{Command, Cx, DecideError, DomainName, Key, Refused, Stop, WorkingSet};
+use kernel::{Command, Cx, DecideError, DomainName, Key, Refused, Stop, WorkingSet, checks};
 use serde_json::json;
 
 /// Gives the user a coupon of the campaign. Whether the user is active is for the caller to know.
@@ -57,7 +57,7 @@ impl IssueCoupon {
         };
         state.put(&issued);
         state.put(&CouponHolder { coupon_id: coupon.id, user_id: self.user, user_coupon_id: issued.id });
-        state.put(&Coupon { issued: coupon.issued + 1, ..coupon });
+        state.put(&Coupon { issued: checks::one_more(coupon.issued)?, ..coupon });
         say("coupon.issued", &issued, Some(issued.terms()), cx);
         Ok(issued)
     }

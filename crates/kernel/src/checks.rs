@@ -1,6 +1,7 @@
 //! Shapes of what people type, checked the same way in every domain.
 
-use crate::error::{Kind, Refused};
+use crate::error::{DecideError, Kind, Refused};
+use crate::money::OutOfRange;
 
 /// The field at `pointer` has the wrong shape; `detail` says what is expected.
 pub fn invalid(pointer: &'static str, detail: impl Into<String>) -> Refused {
@@ -47,6 +48,14 @@ pub fn version(expected: Option<i64>, current: i64) -> Result<(), Refused> {
     }
 }
 
+/// One more than `count`.
+///
+/// # Errors
+/// [`DecideError::OutOfRange`] at the end of counting: only a damaged row is there.
+pub fn one_more(count: i64) -> Result<i64, DecideError> {
+    Ok(count.checked_add(1).ok_or(OutOfRange)?)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -58,6 +67,11 @@ mod tests {
         {
             assert_eq!(text("/name", given, 3).is_ok(), taken, "{given:?}");
         }
+    }
+
+    #[test]
+    fn counting_ends_and_does_not_begin_again() {
+        assert_eq!((one_more(1), one_more(i64::MAX).is_err()), (Ok(2), true));
     }
 
     #[test]

@@ -123,7 +123,7 @@ impl PatchProduct {
         if patched == before {
             return Ok(before);
         }
-        let after = Product { version: before.version + 1, updated_at: cx.now, ..patched };
+        let after = Product { version: checks::one_more(before.version)?, updated_at: cx.now, ..patched };
         state.put(&after);
         say_changed(&after, self.by, self.reason.as_deref(), cx);
         Ok(after)

@@ -171,7 +171,7 @@ impl PatchUser {
         if patched == before {
             return Ok(before);
         }
-        let after = User { version: before.version + 1, updated_at: cx.now, ..patched };
+        let after = User { version: checks::one_more(before.version)?, updated_at: cx.now, ..patched };
         state.put(&after);
         let body = json!({
             "status": after.status,
