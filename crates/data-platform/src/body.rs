@@ -5,6 +5,7 @@ use kernel::ids::{OrderId, PaymentId, ProductId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::{Currency, DecideError, Heard, Money, Plan, PlanLine, Reason, Said, Timestamp};
 use serde::Serialize;
+use serde_json::{Map, Value};
 use smol_str::SmolStr;
 
 #[derive(Serialize)]
@@ -107,11 +108,14 @@ pub(crate) fn of_payment(heard: &Heard<'_>, plan: &Plan) -> Result<SmolStr, Deci
 /// # Errors
 /// [`DecideError`] if `approval` is not such a document.
 pub(crate) fn taken_back(approval: &str, now: Timestamp) -> Result<SmolStr, DecideError> {
-    let mut body: serde_json::Value = serde_json::from_str(approval)?;
-    body["type"] = serde_json::to_value(DeliveryEvent::PaymentCancelled)?;
-    body["timestamp"] = serde_json::to_value(now)?;
-    body["data"]["status"] = "CANCELLED".into();
-    Ok(body.to_string().into())
+    let mut body: Map<String, Value> = serde_json::from_str(approval)?;
+    let Some(Value::Object(data)) = body.get_mut("data") else {
+        return Err(DecideError::Document("a delivery without data".to_owned()));
+    };
+    data.insert("status".to_owned(), "CANCELLED".into());
+    body.insert("type".to_owned(), serde_json::to_value(DeliveryEvent::PaymentCancelled)?);
+    body.insert("timestamp".to_owned(), serde_json::to_value(now)?);
+    Ok(serde_json::to_string(&body)?.into())
 }
 
 fn bought(plan: &Plan) -> Result<Bought<'_>, DecideError> {
@@ -134,4 +138,17 @@ fn line(line: &PlanLine) -> Result<Line<'_>, DecideError> {
         unit_price: line.unit_price,
         amount: line.unit_price.times(line.quantity)?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_never_sent_as_an_approval_is_refused_and_not_indexed_into() {
+        for text in ["", "[]", "null", "7", "{}", r#"{"data":[]}"#, r#"{"data":null}"#] {
+            assert!(taken_back(text, Timestamp(0)).is_err(), "{text}");
+        }
+        assert!(taken_back(r#"{"data":{}}"#, Timestamp(0)).unwrap().contains("CANCELLED"));
+    }
 }
