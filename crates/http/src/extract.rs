@@ -7,7 +7,7 @@ use axum::body::{Bytes, HttpBody};
 use axum::extract::rejection::BytesRejection;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, Uri, header};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use kernel::Trace;
@@ -57,7 +57,7 @@ impl FromRequest<AppState> for RawBody {
     }
 }
 
-fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
+pub(crate) fn need_json(headers: &HeaderMap) -> Result<(), Problem> {
     let refused = || {
         let detail = "the body must be `Content-Type: application/json`, in UTF-8";
         Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "UNSUPPORTED_MEDIA_TYPE", detail)
@@ -197,8 +197,14 @@ impl<T: DeserializeOwned> FromRequestParts<AppState> for Params<T> {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        crate::query::pairs(parts.uri.query().unwrap_or_default())?;
-        crate::query::read(&parts.uri).map(Self)
+        Self::of(&parts.uri)
+    }
+}
+
+impl<T: DeserializeOwned> Params<T> {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
+        crate::query::pairs(uri.query().unwrap_or_default())?;
+        crate::query::read(uri).map(Self)
     }
 }
 
@@ -220,11 +226,15 @@ impl FromRequestParts<AppState> for Paging {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        Self::read(&crate::query::pairs(parts.uri.query().unwrap_or_default())?)
+        Self::of(&parts.uri)
     }
 }
 
 impl Paging {
+    pub(crate) fn of(uri: &Uri) -> Result<Self, Problem> {
+        Self::read(&crate::query::pairs(uri.query().unwrap_or_default())?)
+    }
+
     fn read(pairs: &[(String, String)]) -> Result<Self, Problem> {
         let find = |name| pairs.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str());
         let limit = match find("limit") {
@@ -399,7 +409,13 @@ impl FromRequestParts<AppState> for IfMatch {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _: &AppState) -> Result<Self, Problem> {
-        match one_header(&parts.headers, &header::IF_MATCH)?.map(str::trim) {
+        Self::of(&parts.headers)
+    }
+}
+
+impl IfMatch {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Problem> {
+        match one_header(headers, &header::IF_MATCH)?.map(str::trim) {
             None | Some("*") => Ok(Self(None)),
             Some(tag) => {
                 let stale = || {

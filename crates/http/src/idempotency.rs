@@ -73,7 +73,7 @@ impl From<Hashes> for KeyHash {
 
 impl IdempotencyKey {
     /// The key among `headers`.
-    fn of(headers: &HeaderMap) -> Result<Self, KeyError> {
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, KeyError> {
         let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
         let value = given.next().ok_or(KeyError::Missing)?;
         if given.next().is_some() {
@@ -107,10 +107,18 @@ impl IdempotencyKey {
             scope.update(part.len().to_be_bytes());
             scope.update(part);
         }
-        let mut text = String::new();
-        canonical(&serde_json::to_value(body).map_err(|_| Problem::internal())?, &mut text);
-        Ok(Hashes { key: scope.finalize().into(), body: Sha256::digest(text).into() })
+        Ok(Hashes { key: scope.finalize().into(), body: body_hash(body)? })
     }
+}
+
+/// The hash of what is asked, however it was written.
+///
+/// # Errors
+/// If it cannot be written as JSON: a fault of ours.
+pub(crate) fn body_hash(body: &impl Serialize) -> Result<[u8; 32], Problem> {
+    let mut text = String::new();
+    canonical(&serde_json::to_value(body).map_err(|_| Problem::internal())?, &mut text);
+    Ok(Sha256::digest(text).into())
 }
 
 /// The text of a structured-field string after its opening quote.

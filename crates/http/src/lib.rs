@@ -20,6 +20,7 @@ mod prefer;
 pub mod problem;
 mod query;
 mod render;
+pub mod requests;
 mod routes;
 mod trace;
 

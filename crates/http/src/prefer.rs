@@ -43,7 +43,7 @@ impl<S: Sync> FromRequestParts<S> for Prefer {
 }
 
 impl Prefer {
-    fn of(headers: &HeaderMap) -> Self {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
         let mut prefer = Self::default();
         for value in headers.get_all(PREFER) {
             for preference in value.to_str().unwrap_or_default().split(',') {

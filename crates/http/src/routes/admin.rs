@@ -11,8 +11,10 @@ use crate::extract::{Admin, Id, Page, Paging, Params, Tracing};
 use crate::prefer::catch_up;
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::{OrderBody, OrderStatusBody};
+use crate::requests::{BodyReader, QueryReader};
 use axum::Json;
 use axum::extract::State;
+use axum::http::Uri;
 use kernel::ids::{OrderId, UserId};
 use kernel::judge::SagaStatus;
 use kernel::table::Field;
@@ -24,6 +26,17 @@ use serde::Deserialize;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// How the bodies are read that are taken here.
+pub(super) fn bodies() -> Vec<(&'static str, BodyReader)> {
+    letters::BODIES.to_vec()
+}
+
+/// How the parameters are read that are taken here.
+pub(super) fn queries() -> Vec<(&'static str, QueryReader)> {
+    let own: &[(&str, QueryReader)] = &[("GET /v1/admin/orders", read_filters)];
+    [own, letters::QUERIES, events::QUERIES].concat()
+}
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -81,6 +94,12 @@ impl OrderFilters {
             && self.from.is_none_or(|from| id >= first_id_at(from))
             && self.to.is_none_or(|to| id < first_id_at(to))
     }
+}
+
+fn read_filters(uri: &Uri) -> Result<(), Problem> {
+    let (Params(filters), paging) = (Params::of(uri)?, Paging::of(uri)?);
+    orders_like(&filters, &paging);
+    Ok(())
 }
 
 /// The orders of all customers. Ids carry the time they were made at, so that times are ranges of the index that sorts.

@@ -6,6 +6,7 @@ use crate::extract::{PAGE_MAX, Params};
 use crate::prefer::catch_up;
 use crate::problem::Problem;
 use crate::render::{BestSellerBody, BestSellersBody};
+use crate::requests::QueryReader;
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::ProductId;
@@ -21,6 +22,10 @@ use utoipa_axum::routes;
 
 /// The longest window, in days.
 const DAYS_MAX: u32 = 365;
+
+/// How the parameters are read that are taken here.
+pub(super) const QUERIES: &[(&str, QueryReader)] =
+    &[("GET /v1/bestsellers", |uri| Params::<Window>::of(uri)?.0.check())];
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(list_bestsellers))

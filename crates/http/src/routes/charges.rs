@@ -2,12 +2,13 @@
 
 use crate::app::AppState;
 use crate::describe::{PositiveAmount, SignedIn, WithBody};
-use crate::extract::{Body, Caller, Id, Tracing};
+use crate::extract::{Body, Caller, Id, Tracing, parse};
 use crate::fields::Card;
 use crate::idempotency::IdempotencyKey;
 use crate::prefer::{Prefer, Waited};
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::ChargeBody;
+use crate::requests::{BodyReader, hashed};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -18,6 +19,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// How each body is read that is taken here.
+pub(super) const BODIES: &[(&str, BodyReader)] = &[("POST /v1/points/charges", read_charge)];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(create_charge)).routes(routes!(get_charge))
@@ -32,6 +36,12 @@ struct NewCharge {
     amount: Money,
     /// The payment gateway's token for a card.
     card_token: Card,
+}
+
+fn read_charge(bytes: &[u8]) -> Result<(), Problem> {
+    let new: NewCharge = parse(bytes)?;
+    new.card_token.token()?;
+    hashed(&new)
 }
 
 /// Buys points through the payment gateway.

@@ -6,6 +6,7 @@ use crate::describe::{AdminsOnly, Anyone, CampaignName, PositiveAmount, ReasonTe
 use crate::extract::{Admin, Body, Caller, Id, IfMatch, Page, Paging, Tracing, etag};
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::{CouponBody, CouponStatusBody, DiscountBody, UserCouponBody};
+use crate::requests::{BodyReader, reads};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
@@ -19,6 +20,10 @@ use smol_str::SmolStr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// How each body is read that is taken here.
+pub(super) const BODIES: &[(&str, BodyReader)] =
+    &[("POST /v1/coupons", reads::<NewCoupon>), ("PATCH /v1/coupons/{id}", reads::<CouponChanges>)];
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

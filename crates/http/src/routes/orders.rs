@@ -3,18 +3,20 @@
 use crate::app::AppState;
 use crate::chain;
 use crate::describe::{SignedIn, WithBody};
-use crate::extract::{Body, Caller, Id, Page, Paging, Tracing};
+use crate::extract::{Body, Caller, Id, Page, Paging, Tracing, parse};
 use crate::fields::{self, Card, Quantity, UsePoints};
 use crate::idempotency::IdempotencyKey;
 use crate::prefer::{Patience, Prefer, Waited, catch_up};
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::OrderBody;
+use crate::requests::{BodyReader, hashed};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use kernel::Refused;
-use kernel::ids::{OrderId, ProductId};
+use kernel::ids::{OrderId, ProductId, UserId};
 use kernel::judge::SagaStatus;
+use order::quote::Payment;
 use order::{CancelOrder, Order};
 use read_model::OrderView;
 use serde::{Deserialize, Serialize};
@@ -26,6 +28,10 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// How each body is read that is taken here.
+pub(super) const BODIES: &[(&str, BodyReader)] =
+    &[("POST /v1/orders", read_order), ("POST /v1/orders/{id}/payments", read_payment)];
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
@@ -76,7 +82,7 @@ struct NewLine {
 
 impl NewOrder {
     /// What the quoter is asked; every field is looked at, used or not.
-    fn ask(&self, caller: &Caller) -> Result<Ask, Problem> {
+    fn ask(&self, user: UserId) -> Result<Ask, Problem> {
         let payment = fields::payment(self.user_coupon_id, self.points, self.card_token.as_ref())?;
         let payment = if self.pay.unwrap_or(true) {
             Some(payment)
@@ -93,7 +99,7 @@ impl NewOrder {
             ));
         }
         let lines = self.lines.iter().map(|line| (ProductId(line.product_id), line.quantity.get())).collect();
-        Ok(Ask::Place { user: caller.id(), lines, payment, extras })
+        Ok(Ask::Place { user, lines, payment, extras })
     }
 
     /// An order that is not yet to be paid says nothing of how.
@@ -152,7 +158,7 @@ async fn place_order(
     Tracing(trace): Tracing,
     Body(new): Body<NewOrder>,
 ) -> Result<Waited<OrderBody>, Problem> {
-    let ask = new.ask(&caller)?;
+    let ask = new.ask(caller.id())?;
     let hashes = key.hashes(caller.id(), "POST", "/v1/orders", &new)?;
     let born = state.shop().place(ask, hashes.into(), trace).await.map_err(|error| new.refused(error))?;
     answer(&state, born.order, prefer, Asked::ToMake { replayed: born.replayed }).await
@@ -171,6 +177,24 @@ struct NewPayment {
     /// The payment gateway's token for a card; needed if something is left to pay.
     #[serde(skip_serializing_if = "Option::is_none")]
     card_token: Option<Card>,
+}
+
+impl NewPayment {
+    fn payment(&self) -> Result<Payment, Refused> {
+        fields::payment(self.user_coupon_id, self.points, self.card_token.as_ref())
+    }
+}
+
+fn read_order(bytes: &[u8]) -> Result<(), Problem> {
+    let new: NewOrder = parse(bytes)?;
+    new.ask(UserId(Uuid::nil()))?;
+    hashed(&new)
+}
+
+fn read_payment(bytes: &[u8]) -> Result<(), Problem> {
+    let new: NewPayment = parse(bytes)?;
+    new.payment()?;
+    hashed(&new)
 }
 
 /// Pays an order that was made with `pay: false`, at the prices it was made at.
@@ -202,7 +226,7 @@ async fn pay_order(
     Tracing(trace): Tracing,
     Body(new): Body<NewPayment>,
 ) -> Result<Waited<OrderBody>, Problem> {
-    let payment = fields::payment(new.user_coupon_id, new.points, new.card_token.as_ref())?;
+    let payment = new.payment()?;
     let hashes = key.hashes(caller.id(), "POST", &format!("/v1/orders/{order}/payments"), &new)?;
     let ask = Ask::Pay { user: caller.id(), order, payment };
     let born = state.shop().place(ask, hashes.into(), trace).await?;

@@ -6,6 +6,7 @@ use crate::extract::{Admin, Body, Id, IfMatch, Page, Paging, Tracing, etag};
 use crate::prefer::let_quotes_know;
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::{ProductBody, ProductStatusBody};
+use crate::requests::{BodyReader, reads};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header::LOCATION;
@@ -19,6 +20,13 @@ use smol_str::SmolStr;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
+
+/// How each body is read that is taken here.
+pub(super) const BODIES: &[(&str, BodyReader)] = &[
+    ("POST /v1/products", reads::<NewProduct>),
+    ("PATCH /v1/products/{id}", reads::<ProductChanges>),
+    ("POST /v1/products/{id}/stock", reads::<StockAdjustment>),
+];
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

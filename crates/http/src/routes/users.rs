@@ -8,6 +8,7 @@ use crate::describe::{
 use crate::extract::{Admin, Body, Caller, Id, IfMatch, Page, Paging, Tracing, etag};
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
 use crate::render::PointsBody;
+use crate::requests::{BodyReader, reads};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderName, StatusCode, header};
@@ -26,6 +27,16 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// How each body is read that is taken here.
+pub(super) const BODIES: &[(&str, BodyReader)] = &[
+    ("POST /v1/users", reads::<SignUpBody>),
+    ("POST /v1/auth/token", reads::<LogInBody>),
+    ("POST /v1/auth/refresh", reads::<RefreshBody>),
+    ("PATCH /v1/users/me", reads::<PatchMeBody>),
+    ("PATCH /v1/users/{id}", reads::<PatchUserBody>),
+    ("POST /v1/users/{id}/points", reads::<AdjustBody>),
+];
 
 pub(crate) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()

@@ -5,6 +5,7 @@ use crate::describe::AdminsOnly;
 use crate::extract::{Admin, Id, Page, Paging, Params};
 use crate::prefer::catch_up;
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
+use crate::requests::{QueryReader, reads_query};
 use axum::Json;
 use axum::extract::State;
 use kernel::ids::OrderId;
@@ -19,6 +20,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// How the parameters are read that are taken here.
+pub(super) const QUERIES: &[(&str, QueryReader)] = &[("GET /v1/admin/events", reads_query::<EventFilters>)];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new().routes(routes!(order_timeline)).routes(routes!(list_events))

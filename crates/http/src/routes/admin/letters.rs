@@ -4,6 +4,7 @@ use crate::app::AppState;
 use crate::describe::{AdminsOnly, ReasonText, WithBody, words};
 use crate::extract::{Admin, Body, Id, Page, Paging, Params};
 use crate::problem::{MEDIA_TYPE, Problem, ProblemDocument};
+use crate::requests::{BodyReader, QueryReader, reads, reads_query};
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -20,6 +21,14 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use uuid::Uuid;
+
+/// How each body is read that is taken here.
+pub(super) const BODIES: &[(&str, BodyReader)] =
+    &[("POST /v1/admin/dead-letters/{id}/resolve", reads::<ResolveBody>)];
+
+/// How the parameters are read that are taken here.
+pub(super) const QUERIES: &[(&str, QueryReader)] =
+    &[("GET /v1/admin/dead-letters", reads_query::<LetterFilters>)];
 
 pub(super) fn routes() -> OpenApiRouter<AppState> {
     OpenApiRouter::new()
