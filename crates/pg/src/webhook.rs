@@ -236,6 +236,10 @@ fn signed(key: &Hmac<Sha256>, id: &str, timestamp: i64, body: &[u8]) -> Hmac<Sha
 #[cfg(test)]
 mod tests {
     use super::*;
+    use axum::http::HeaderValue;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use proptest::sample::{Index, select};
 
     const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
     const OTHER: &str = "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX";
@@ -327,6 +331,56 @@ mod tests {
             assert_eq!(StandardWebhook::new(&[secret]).err(), Some(WebhookError::BadSecret), "{secret}");
         }
         assert_eq!(StandardWebhook::new::<&str>(&[]).err(), Some(WebhookError::BadSecret));
+    }
+
+    /// A header's value: bytes that one may hold.
+    fn value() -> impl Strategy<Value = HeaderValue> {
+        let bytes = vec(prop_oneof![8 => 32_u8..127, 1 => any::<u8>()], 0..40);
+        bytes.prop_filter_map("no header", |bytes| HeaderValue::from_bytes(&bytes).ok())
+    }
+
+    proptest! {
+        #[test]
+        fn what_was_signed_is_verified_as_it_was(
+            id in "[!-\\-/-~]{1,20}", at in any::<i64>(), late in -300_i64..=300, body in vec(any::<u8>(), 0..60),
+        ) {
+            let signed = webhook(&[OTHER, SECRET]).sign(&id, at, &body).unwrap();
+            let verified = webhook(&[SECRET]).verify(&headers(&signed), &body, at.saturating_add(late));
+            prop_assert_eq!(verified, Ok(Verified { id, timestamp: at }));
+        }
+
+        #[test]
+        fn nothing_but_what_was_signed_is_taken_for_it(
+            body in vec(any::<u8>(), 0..60),
+            changed in proptest::option::of((any::<Index>(), 1_u8..)),
+            given in vec((select(vec![ID, TIMESTAMP, SIGNATURE]), value()), 0..3),
+            taken in proptest::option::of(select(vec![ID, TIMESTAMP, SIGNATURE])),
+            now in prop_oneof![4 => Just(NOW), 1 => any::<i64>()],
+        ) {
+            let mut sent = headers(&webhook(&[SECRET]).sign("msg_1", NOW, &body).unwrap());
+            let mut received = body.clone();
+            if let (Some((at, by)), false) = (changed, body.is_empty()) {
+                received[at.index(body.len())] ^= by;
+            }
+            for (name, value) in given {
+                sent.insert(name, value);
+            }
+            if let Some(name) = taken {
+                sent.remove(name);
+            }
+            if let Ok(verified) = webhook(&[SECRET]).verify(&sent, &received, now) {
+                prop_assert_eq!(verified, Verified { id: "msg_1".to_owned(), timestamp: NOW });
+                prop_assert_eq!(received, body);
+            }
+        }
+
+        #[test]
+        fn no_secret_and_no_event_make_it_panic(secret in "(whsec_)?[A-Za-z0-9+/=]{0,100}", event in ".{0,40}") {
+            let _ = StandardWebhook::new(&[secret]);
+            let signed = webhook(&[SECRET]).sign("msg_1", NOW, event.as_bytes()).unwrap();
+            let read = verify(SECRET, &headers(&signed), event.as_bytes(), NOW);
+            prop_assert_eq!(read, Err(WebhookError::BadBody));
+        }
     }
 
     #[test]
