@@ -12,6 +12,7 @@ mod judge_table;
 mod participation;
 #[cfg(test)]
 mod routing;
+mod rows;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
