@@ -88,9 +88,18 @@ pub struct DeliveryFile {
 }
 
 /// A value that is never shown.
-#[derive(Clone, PartialEq, Eq, Deserialize)]
-#[serde(transparent)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(pub String);
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        // Not `String::deserialize`: its complaint about a number would repeat the number.
+        match serde_json::Value::deserialize(deserializer)? {
+            serde_json::Value::String(text) => Ok(Self(text)),
+            _ => Err(serde::de::Error::custom("a text in quotes is expected")),
+        }
+    }
+}
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -191,13 +200,18 @@ impl Config {
     /// # Errors
     /// The first fault, naming the setting and where it came from.
     pub fn load(path: Option<&Path>, flags: &Flags) -> anyhow::Result<Self> {
-        let mut figment = Figment::from(Serialized::defaults(File::default()));
-        if let Some(path) = path {
-            if !path.is_file() {
-                bail!("configuration file {}: there is no such file", path.display());
+        let defaults = Figment::from(Serialized::defaults(File::default()));
+        let figment = match path {
+            None => defaults,
+            Some(path) if !path.is_file() => {
+                bail!("configuration file {}: there is no such file", path.display())
             }
-            figment = figment.merge(Toml::file_exact(path));
-        }
+            Some(path) => {
+                let named = || format!("configuration file {}", path.display());
+                check_syntax(&std::fs::read_to_string(path).with_context(named)?).with_context(named)?;
+                defaults.merge(Toml::file_exact(path))
+            }
+        };
         let figment = environment(figment).merge(Serialized::defaults(flags));
         Self::parse(figment.extract().context("configuration")?)
     }
@@ -255,6 +269,13 @@ impl Config {
     }
 }
 
+/// Whether `text` is TOML. The parser's own complaint would show the line, with any password that stands there.
+fn check_syntax(text: &str) -> anyhow::Result<()> {
+    let Err(error) = toml::from_str::<toml::Table>(text) else { return Ok(()) };
+    let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+    bail!("line {}: {}", before.matches('\n').count() + 1, error.message())
+}
+
 /// The settings that are texts, whatever they look like: a password of digits is no number.
 const TEXTS: &[&str] = &[
     "topology",
@@ -302,3 +323,6 @@ fn rate_limits(text: &str) -> anyhow::Result<RateLimits> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -151,7 +151,7 @@ impl Domain for Payment {
 
     fn sagas(&self) -> Vec<SagaBook> {
         // A top-up waits in its leg until the PG has answered, then in its own row until it is credited.
-        let window = self.policy.budget + MARGIN;
+        let window = self.policy.budget.saturating_add(MARGIN);
         [Leg::TABLE, Charge::TABLE].map(|table| SagaBook { table, open: "next_at", window }).to_vec()
     }
 
