@@ -12,6 +12,7 @@ mod judge_table;
 mod participation;
 #[cfg(test)]
 mod routing;
+#[cfg(test)]
 mod rows;
 #[cfg(test)]
 mod script;

@@ -50,10 +50,10 @@ impl Life {
     }
 
     #[track_caller]
-    fn check(&self, expected: Kept) {
+    fn check(&self, expected: &Kept) {
         let Inbox { state, at, reason, receipt, held, .. } = self.row();
         let (receipt, prior) = (receipt.map(String::from), held.map(|held| held.0.prior));
-        assert_eq!((state, at.0, reason, receipt, prior), expected);
+        assert_eq!((state, at.0, reason, receipt, prior), *expected);
     }
 
     fn still_asks(&self) -> bool {
@@ -80,30 +80,30 @@ fn prior() -> Option<Vec<Step>> {
 fn a_step_that_is_done_and_undone() {
     let mut life = Life::of(LEND, 2);
     life.act(1);
-    life.check((Done, 1, None, Some("2".to_owned()), None));
+    life.check(&(Done, 1, None, Some("2".to_owned()), None));
     let done = Said::Done { step: LEND, prior: vec![Step::STOCK, Step::COUPON] };
     assert!(life.bench.said.contains(&done), "its word carries what was done before: {:?}", life.bench.said);
     life.undo(2);
-    life.check((Compensated, 2, declined(), Some("2".to_owned()), None));
+    life.check(&(Compensated, 2, declined(), Some("2".to_owned()), None));
 }
 
 #[test]
 fn a_step_that_refuses_keeps_its_own_reason() {
     let mut life = Life::of(LEND, 9);
     life.act(1);
-    life.check((Refused, 1, Some(Reason::OUT_OF_STOCK), None, None));
+    life.check(&(Refused, 1, Some(Reason::OUT_OF_STOCK), None, None));
     life.undo(2);
-    life.check((Compensated, 2, Some(Reason::OUT_OF_STOCK), None, None));
+    life.check(&(Compensated, 2, Some(Reason::OUT_OF_STOCK), None, None));
 }
 
 #[test]
 fn a_call_that_is_answered() {
     let mut life = Life::of(SHIP, 1);
     life.act(1);
-    life.check((Pending, 1, None, None, prior()));
+    life.check(&(Pending, 1, None, None, prior()));
     assert!(life.still_asks());
     life.end(2, shipped());
-    life.check((Done, 2, None, parcel(), None));
+    life.check(&(Done, 2, None, parcel(), None));
     assert!(!life.still_asks());
     assert!(life.bench.said.contains(&Said::Done { step: SHIP, prior: prior().unwrap() }));
 }
@@ -113,7 +113,7 @@ fn a_call_that_came_to_nothing() {
     let mut life = Life::of(SHIP, 1);
     life.act(1);
     life.end(2, Outcome::NoEffect(Reason::PAYMENT_UNAVAILABLE));
-    life.check((Refused, 2, Some(Reason::PAYMENT_UNAVAILABLE), None, None));
+    life.check(&(Refused, 2, Some(Reason::PAYMENT_UNAVAILABLE), None, None));
 }
 
 #[test]
@@ -121,12 +121,12 @@ fn a_call_that_is_to_be_undone_before_its_answer() {
     let mut life = Life::of(SHIP, 1);
     life.act(1);
     life.undo(2);
-    life.check((PendingUndo, 2, declined(), None, prior()));
+    life.check(&(PendingUndo, 2, declined(), None, prior()));
     assert!(!life.still_asks(), "it must not be made any more");
     life.end(3, shipped());
-    life.check((Undoing, 3, declined(), parcel(), prior()));
+    life.check(&(Undoing, 3, declined(), parcel(), prior()));
     life.end(4, Outcome::Undone);
-    life.check((Compensated, 4, declined(), parcel(), None));
+    life.check(&(Compensated, 4, declined(), parcel(), None));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_call_that_is_undone_after_its_answer() {
     life.act(1);
     life.end(2, shipped());
     life.undo(3);
-    life.check((Undoing, 3, declined(), parcel(), Some(Vec::new())));
+    life.check(&(Undoing, 3, declined(), parcel(), Some(Vec::new())));
     life.end(4, Outcome::Undone);
-    life.check((Compensated, 4, declined(), parcel(), None));
+    life.check(&(Compensated, 4, declined(), parcel(), None));
 }
