@@ -135,6 +135,14 @@ fn an_order_takes_points_once_and_gives_them_back_once() {
 }
 
 #[test]
+fn all_points_of_a_balance_can_be_used() {
+    let mut bench = bench(200);
+    bench.act(&Step::POINT, &order(7, 200)).unwrap();
+    assert_eq!(bench.said, [Said::Done { step: Step::POINT, prior: Vec::new() }]);
+    assert_eq!(balance(&bench, 1), 0);
+}
+
+#[test]
 fn points_that_the_balance_does_not_cover_are_refused() {
     for (start, points) in [(0, 1), (199, 200)] {
         let mut bench = bench(start);

@@ -126,6 +126,16 @@ fn a_patch_changes_what_is_given_and_says_who_and_why() {
         "by": ADMIN, "reason": "dearer",
     });
     assert_eq!((kind.as_str(), body), ("product.changed", &expected));
+    bench.now = Timestamp(2_000);
+    let after = bench.ask(PatchProduct { name: Some("Cup".into()), ..patch(id) }).unwrap().unwrap();
+    assert_eq!((after.name.as_str(), after.price), ("Cup", won(1_200)));
+    assert_eq!((after.created_at, after.updated_at), (Timestamp(1_000), Timestamp(2_000)));
+}
+
+#[test]
+fn a_product_without_stock_has_no_adjustment() {
+    let (bench, _) = bench([0]);
+    assert_eq!(bench.all::<StockAdjustment>(), []);
 }
 
 #[test]

@@ -73,6 +73,17 @@ fn a_patch_changes_what_is_given_and_says_who_and_why() {
     assert_eq!((kind.as_str(), body), ("coupon.changed", &expected));
     assert_eq!(bench.ask(PatchCoupon { quantity: Some(5), ..patch(id) }).unwrap().unwrap().version, 2);
     assert_eq!(bench.said, [], "a patch that changes nothing says nothing");
+    let (name, end) = ("Closing", Timestamp(3_000));
+    let later = PatchCoupon { name: Some(name.into()), valid_until: Some(end), ..patch(id) };
+    let later = bench.ask(later).unwrap().unwrap();
+    assert_eq!((later.name.as_str(), later.valid_until, later.quantity), (name, end, 5));
+}
+
+#[test]
+fn a_campaign_can_be_cut_to_what_is_given_out() {
+    let (mut bench, id) = bench(3);
+    bench.ask(IssueCoupon { coupon: id, user: user(1) }).unwrap().unwrap();
+    assert_eq!(bench.ask(PatchCoupon { quantity: Some(1), ..patch(id) }).unwrap().unwrap().quantity, 1);
 }
 
 #[test]

@@ -112,7 +112,8 @@ fn a_coupon_released_past_its_validity_is_expired() {
     bench.now = CLOSES;
     bench.undo(&Step::COUPON, &plan).unwrap();
     let released = row(&bench, &held);
-    assert_eq!((released.status, released.order_id), (UserCouponStatus::Expired, None));
+    let UserCoupon { status, order_id, used_at, .. } = released;
+    assert_eq!((status, order_id, used_at), (UserCouponStatus::Expired, None, None));
     assert_eq!(
         bench.said.iter().map(Said::name).collect::<Vec<_>>(),
         ["coupon.expired", "coupon.compensated"]
