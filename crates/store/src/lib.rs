@@ -9,6 +9,8 @@ pub mod conformance;
 mod layout;
 pub mod plain;
 pub mod postgres;
+#[cfg(test)]
+mod shelf;
 mod sql;
 pub mod sqlite;
 

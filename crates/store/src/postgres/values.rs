@@ -63,6 +63,27 @@ impl<V: Borrow<Value>> ToSql for Bound<V> {
     to_sql_checked!();
 }
 
+/// The text of a log row handed to a statement: as little to be shown as any value.
+pub(super) struct Body<'w>(pub(super) &'w str);
+
+impl Debug for Body<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Debug::fmt(&Bound(()), f)
+    }
+}
+
+impl ToSql for Body<'_> {
+    fn to_sql(&self, ty: &Type, out: &mut BytesMut) -> Result<IsNull, Fault> {
+        self.0.to_sql(ty, out)
+    }
+
+    fn accepts(ty: &Type) -> bool {
+        <&str as ToSql>::accepts(ty)
+    }
+
+    to_sql_checked!();
+}
+
 /// A value read.
 struct Found(Value);
 

@@ -3,7 +3,7 @@
 use super::log;
 use super::schema::{Layout, Statements};
 use super::session::{Call, Parameter, Session};
-use super::values::{self, Bound};
+use super::values::{self, Body, Bound};
 use crate::checks;
 use kernel::state::Write;
 use kernel::table::{Key, Table, Value};
@@ -119,7 +119,7 @@ pub(super) struct Ending<'w> {
     count: i64,
     keys: Vec<Uuid>,
     times: Vec<i64>,
-    bodies: Vec<&'w str>,
+    bodies: Vec<Body<'w>>,
     batch: i64,
     session: i32,
 }
@@ -137,7 +137,7 @@ impl<'w> Ending<'w> {
             count: i64::try_from(log.len()).unwrap_or(i64::MAX),
             keys: log.iter().map(|row| row.key).collect(),
             times: log.iter().map(|row| row.at.0).collect(),
-            bodies: log.iter().map(|row| &*row.body).collect(),
+            bodies: log.iter().map(|row| Body(&row.body)).collect(),
             batch,
             session,
         })
@@ -153,5 +153,20 @@ impl<'w> Ending<'w> {
         }
         let statement = session.prepared(log::APPEND).await?;
         Ok((statement, vec![&self.count, &self.keys, &self.times, &self.bodies, &self.batch, &self.session]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kernel::Timestamp;
+
+    #[test]
+    fn what_the_driver_logs_of_a_batch_shows_nothing_of_it() {
+        let row = LogRow { key: Uuid::nil(), at: Timestamp(0), body: "tok_secret".into() };
+        let ending = Ending::of(std::slice::from_ref(&row), 1, 1).unwrap();
+        assert_eq!(format!("{:?}", ending.bodies), "[…]");
+        let label = Value::Text("tok_secret".into());
+        assert_eq!(format!("{:?}", Bound(&label)), "…");
     }
 }

@@ -3,28 +3,12 @@
 use super::*;
 use crate::conformance::{self, check_store};
 use crate::layout::check_growth;
+use crate::shelf::{EPOCH, Shelf, TABLES};
 use kernel::table::{Column, ColumnType, Value};
 use kernel::{Record, Timestamp};
 use runtime::ports::store::{Compare, Query};
-use smol_str::SmolStr;
 use tempfile::TempDir;
 use uuid::Uuid;
-
-kernel::record! {
-    /// A shelf.
-    pub struct Shelf in "shelves" key 1 {
-        /// Which.
-        pub id: i64,
-        /// What stands on it.
-        pub label: SmolStr,
-        /// When to look again.
-        pub due: Option<i64>,
-    }
-    index "shelves_by_due" (due);
-}
-
-const TABLES: &[&Table] = &[Shelf::TABLE];
-const EPOCH: Epoch = Epoch(Uuid::from_u128(7));
 
 /// A file in a directory of its own, with this many shelves stored.
 struct File {

@@ -5,32 +5,16 @@ use crate::postgres::driver::Driven;
 use crate::postgres::server::Role;
 use crate::postgres::session::Session;
 use crate::postgres::{Options, PostgresStore, Server};
+pub(super) use crate::shelf::{EPOCH, Shelf, TABLES};
 use kernel::Timestamp;
 use kernel::state::Write;
 use kernel::table::{Key, Record, Table};
-use runtime::ports::store::{Epoch, Intent, LogRow, Position, Query, Reader, Store, StoreError};
+use runtime::ports::store::{Intent, LogRow, Position, Query, Reader, Store, StoreError};
 use services::Postgres;
-use smol_str::SmolStr;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use uuid::Uuid;
-
-kernel::record! {
-    /// A shelf.
-    pub struct Shelf in "shelves" key 1 {
-        /// Which.
-        pub id: i64,
-        /// What stands on it.
-        pub label: SmolStr,
-        /// How often it was counted, or when to look again.
-        pub due: Option<i64>,
-    }
-    index "shelves_by_due" (due);
-}
-
-pub(super) const TABLES: &[&Table] = &[Shelf::TABLE];
-pub(super) const EPOCH: Epoch = Epoch(Uuid::from_u128(7));
 
 /// The server that all tests here share, with room for all their connections; it ends with the process.
 pub(super) fn postgres() -> &'static Postgres {
