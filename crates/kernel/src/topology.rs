@@ -2,6 +2,7 @@
 //! and checked when loaded; every complaint names a line.
 
 mod delivery;
+mod ending;
 mod placing;
 
 use crate::judge::Coordination;
@@ -325,7 +326,7 @@ impl Checker<'_> {
         self.check_follows(&routes, &always)?;
         self.check_refusals(&routes, &order, &always, &refusals_judged_on)?;
         self.check_cycles(&routes)?;
-        Ok(Topology {
+        let topology = Topology {
             name: self.file.name.get_ref().clone(),
             summary: self.file.summary.clone(),
             answer: self.file.answer,
@@ -340,7 +341,9 @@ impl Checker<'_> {
             refusals_judged_on,
             units,
             routes,
-        })
+        };
+        self.check_endings(&topology)?;
+        Ok(topology)
     }
 
     fn step(&self, spanned: &Spanned<String>) -> Result<Step, TopologyError> {

@@ -42,22 +42,22 @@ const MOST: usize = 1_000;
 /// Everything that is said in `flow` of an order with every step of `topology`, in the order in which it is heard.
 #[must_use]
 pub fn walk(topology: &Topology, routing: &Routing, flow: &Flow) -> Vec<Told> {
-    let mut walk = Walk {
-        routing,
-        how: topology.coordination(),
-        flow,
-        plan: plan(topology),
-        saga: saga(topology),
-        inbox: BTreeMap::new(),
-        said: VecDeque::new(),
-    };
-    walk.rule(&Signal::Start);
-    let mut told = walk.run();
-    if *flow == Flow::Cancelled {
-        walk.rule(&Signal::Cancel);
-        told.extend(walk.run());
-    }
-    told
+    Walk::new(topology, routing, &topology.order, flow).play_out()
+}
+
+/// Where an order of these `steps` comes to stand in `flow`.
+pub(crate) struct Ending {
+    /// The saga as its judge sees it.
+    pub(crate) saga: Saga,
+    /// The steps that took effect, whether the judge knows or not.
+    pub(crate) acted: Vec<Step>,
+}
+
+/// How `flow` ends for an order of these `steps`.
+pub(crate) fn ending(topology: &Topology, routing: &Routing, steps: &[Step], flow: &Flow) -> Ending {
+    let mut walk = Walk::new(topology, routing, steps, flow);
+    let _ = walk.play_out();
+    Ending { saga: walk.saga, acted: walk.inbox.into_keys().collect() }
 }
 
 struct Walk<'a> {
@@ -70,7 +70,29 @@ struct Walk<'a> {
     said: VecDeque<(DomainName, Said)>,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(topology: &Topology, routing: &'a Routing, steps: &[Step], flow: &'a Flow) -> Self {
+        Self {
+            routing,
+            how: topology.coordination(),
+            flow,
+            plan: plan(steps),
+            saga: saga(steps),
+            inbox: BTreeMap::new(),
+            said: VecDeque::new(),
+        }
+    }
+
+    fn play_out(&mut self) -> Vec<Told> {
+        self.rule(&Signal::Start);
+        let mut told = self.run();
+        if *self.flow == Flow::Cancelled {
+            self.rule(&Signal::Cancel);
+            told.extend(self.run());
+        }
+        told
+    }
+
     fn run(&mut self) -> Vec<Told> {
         let mut told = Vec::new();
         while let Some((by, said)) = self.said.pop_front().filter(|_| told.len() < MOST) {
@@ -190,7 +212,7 @@ fn reason_of(step: &Step) -> Reason {
     }
 }
 
-fn saga(topology: &Topology) -> Saga {
+fn saga(steps: &[Step]) -> Saga {
     let unknown = |step: &Step| StepState {
         name: step.clone(),
         status: StepStatus::Unknown,
@@ -198,12 +220,12 @@ fn saga(topology: &Topology) -> Saga {
         attempts: 0,
         parked: false,
     };
-    let steps = topology.order.iter().map(unknown).collect();
+    let steps = steps.iter().map(unknown).collect();
     Saga { status: SagaStatus::Created, reason: None, steps, inquired: false }
 }
 
-/// A plan with every step; nothing here looks at its amounts.
-fn plan(topology: &Topology) -> Plan {
+/// A plan of these steps; nothing here looks at its amounts.
+fn plan(steps: &[Step]) -> Plan {
     Plan {
         saga: SagaId(Uuid::nil()),
         user: UserId(Uuid::nil()),
@@ -215,7 +237,7 @@ fn plan(topology: &Topology) -> Plan {
         currency: Currency::KRW,
         payment: PaymentId(Uuid::nil()),
         card: None,
-        steps: topology.order.clone(),
+        steps: steps.to_vec(),
         extras: BTreeMap::new(),
     }
 }

@@ -23,6 +23,8 @@ mod shop;
 #[cfg(test)]
 mod topologies;
 #[cfg(test)]
+mod topology_properties;
+#[cfg(test)]
 mod walks;
 #[cfg(test)]
 mod wire;

@@ -407,3 +407,17 @@ fn no_step_may_hear_only_a_delivery_that_is_deferred() {
     let inline = Topology::parse(&text.replace("summary", &format!("{INLINE}summary")), &known());
     assert!(inline.is_ok(), "{inline:?}");
 }
+
+#[test]
+fn a_topology_under_which_an_order_would_not_end_is_a_mistake() {
+    check(
+        "acts_on = [\"coupon.done\"]",
+        "acts_on = [\"order.confirmed\"]",
+        "line 27: an order of `stock`, `coupon`, `payment` is never confirmed: nothing makes `payment` act",
+    );
+    check(
+        "judged_on = [\"coupon\", \"payment\"]",
+        "judged_on = [\"coupon\"]\nrefusals_judged_on = [\"stock\", \"coupon\", \"payment\"]",
+        "line 28: an order of `stock`, `coupon`, `payment` is never confirmed: the judge is not told that `payment` is done: list it, or a step that follows it, in saga.judged_on",
+    );
+}
