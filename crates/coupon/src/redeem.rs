@@ -6,7 +6,7 @@ use crate::terms::discount_for;
 use kernel::domain::{Acted, Undone};
 use kernel::ids::{CouponId, OrderId, UserCouponId};
 use kernel::ledger::{Movement, movement};
-use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Reason, Step, WorkingSet};
+use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Planned, Reason, Step, WorkingSet};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -26,8 +26,8 @@ impl Participant for Redeem {
         Step::COUPON
     }
 
-    fn planned(&self, plan: &Plan) -> bool {
-        plan.coupon.is_some()
+    fn planned(&self) -> Planned {
+        Planned::When(|plan| plan.coupon.is_some())
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -19,7 +19,9 @@ use kernel::domain::{Acted, Undone};
 use kernel::ids::{OrderId, SagaId};
 use kernel::ledger::Movement;
 use kernel::participation::{self, Inbox, OnOutcome, Outcome};
-use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Reason, Refused, Step, Timestamp, WorkingSet};
+use kernel::{
+    Cx, DecideError, Heard, Keys, Participant, Plan, Planned, Reason, Refused, Step, Timestamp, WorkingSet,
+};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -42,8 +44,8 @@ impl Participant for DeliveryStep {
     }
 
     /// Whether delivery is a step at all, the topology says.
-    fn planned(&self, _plan: &Plan) -> bool {
-        true
+    fn planned(&self) -> Planned {
+        Planned::Always
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

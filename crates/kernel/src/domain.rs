@@ -196,14 +196,34 @@ pub trait Domain: Send + Sync {
     fn decide(&self, input: &Input<'_>, state: &mut WorkingSet, cx: &mut Cx<'_>) -> Result<(), DecideError>;
 }
 
+/// Which orders have a step in their plan.
+#[derive(Clone, Copy, Debug)]
+pub enum Planned {
+    /// Every one.
+    Always,
+    /// Those whose contents need it.
+    When(fn(&Plan) -> bool),
+}
+
+impl Planned {
+    /// Whether a plan with these contents needs the step.
+    #[must_use]
+    pub fn needed(self, plan: &Plan) -> bool {
+        match self {
+            Self::Always => true,
+            Self::When(needed) => needed(plan),
+        }
+    }
+}
+
 /// One step of the saga: its action beside its compensation. When each runs is the kernel's business
 /// ([`crate::participation`]); what they do is this domain's.
 pub trait Participant: Send + Sync {
     /// The step's name.
     fn step(&self) -> Step;
 
-    /// Whether a plan with these contents needs this step.
-    fn planned(&self, plan: &Plan) -> bool;
+    /// Which orders have this step.
+    fn planned(&self) -> Planned;
 
     /// Words that make it act in every topology: the steps of a saga that no topology varies (a top-up's credit).
     fn acts_always_on(&self) -> &'static [&'static str] {

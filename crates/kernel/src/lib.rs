@@ -28,7 +28,7 @@ pub mod topology;
 pub mod trace;
 pub mod walk;
 
-pub use domain::{Command, Cx, Domain, Due, Effects, Heard, Input, Keys, Participant, SagaBook};
+pub use domain::{Command, Cx, Domain, Due, Effects, Heard, Input, Keys, Participant, Planned, SagaBook};
 pub use error::{DecideError, Kind, Refused, Stop};
 pub use money::{Currency, Money};
 pub use names::{DomainName, Reason, Step};

@@ -123,7 +123,7 @@ pub struct Topology {
     pub payment_delivery: PaymentDelivery,
     /// The order in which planned steps stand in a plan.
     pub order: Vec<Step>,
-    /// Steps that are planned even when there is nothing for them to do.
+    /// Steps that every order has, by the file or by their domain.
     pub always: Vec<Step>,
     /// Steps decided as one: if any refuses, none applies.
     pub groups: Vec<Vec<Step>>,
@@ -154,6 +154,8 @@ pub struct Known {
     pub domains: BTreeMap<DomainName, Vec<Step>>,
     /// Those of them that a topology may leave out.
     pub optional: BTreeSet<DomainName>,
+    /// Those of the steps that every order has, whatever a topology says.
+    pub always: BTreeSet<Step>,
 }
 
 #[derive(Deserialize)]
@@ -309,7 +311,10 @@ impl Checker<'_> {
         let routes = self.routes(&order)?;
         let groups: Vec<Vec<Step>> = saga.groups.iter().map(|g| self.steps(g)).collect::<Result<_, _>>()?;
         self.check_groups(&units, &order)?;
-        let always = self.planned_steps(&saga.always, &order, "always planned")?;
+        let listed = self.planned_steps(&saga.always, &order, "always planned")?;
+        let always =
+            order.iter().filter(|&step| listed.contains(step) || self.known.always.contains(step)).cloned();
+        let always: Vec<Step> = always.collect();
         let judged = |listed: &[Spanned<String>]| match listed {
             [] => Ok(order.clone()),
             listed => self.planned_steps(listed, &order, "judged"),

@@ -8,7 +8,7 @@ use kernel::domain::{Acted, Undone};
 use kernel::ids::OrderId;
 use kernel::ledger::Movement;
 use kernel::plan::CardToken;
-use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Reason, Step, WorkingSet};
+use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Planned, Reason, Step, WorkingSet};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
@@ -21,8 +21,8 @@ impl Participant for PaymentStep {
         Step::PAYMENT
     }
 
-    fn planned(&self, _plan: &Plan) -> bool {
-        true
+    fn planned(&self) -> Planned {
+        Planned::Always
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -15,8 +15,8 @@ use kernel::ledger::Movement;
 use kernel::participation::{self, Held, Inbox, InboxState};
 use kernel::plan::CardToken;
 use kernel::{
-    Command, Currency, Cx, DecideError, DomainName, Heard, Json, Keys, Money, Participant, Plan, Reason,
-    Refused, Said, Step, WorkingSet,
+    Command, Currency, Cx, DecideError, DomainName, Heard, Json, Keys, Money, Participant, Plan, Planned,
+    Reason, Refused, Said, Step, WorkingSet,
 };
 use std::sync::Arc;
 
@@ -173,8 +173,8 @@ impl Participant for ChargeStep {
         Step::CHARGE
     }
 
-    fn planned(&self, plan: &Plan) -> bool {
-        plan.has(&Step::CHARGE)
+    fn planned(&self) -> Planned {
+        Planned::When(|plan| plan.has(&Step::CHARGE))
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -5,7 +5,7 @@ use crate::tables::Points;
 use kernel::domain::{Acted, Undone};
 use kernel::ids::ChargeId;
 use kernel::ledger::{Movement, movement};
-use kernel::{Cx, DecideError, Heard, Keys, Money, Participant, Plan, Reason, Step, WorkingSet};
+use kernel::{Cx, DecideError, Heard, Keys, Money, Participant, Plan, Planned, Reason, Step, WorkingSet};
 use std::sync::Arc;
 
 /// The balance would leave the range that amounts have.
@@ -20,8 +20,8 @@ impl Participant for Credit {
     }
 
     /// A top-up buys no products; every order does.
-    fn planned(&self, plan: &Plan) -> bool {
-        plan.lines.is_empty() && plan.total > Money::ZERO
+    fn planned(&self) -> Planned {
+        Planned::When(|plan| plan.lines.is_empty() && plan.total > Money::ZERO)
     }
 
     /// A top-up is a saga of payment's own: no topology varies it.

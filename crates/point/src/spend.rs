@@ -5,7 +5,7 @@ use crate::tables::Points;
 use kernel::domain::{Acted, Undone};
 use kernel::ids::OrderId;
 use kernel::ledger::{Movement, taken};
-use kernel::{Cx, DecideError, Heard, Keys, Money, Participant, Plan, Reason, Step, WorkingSet};
+use kernel::{Cx, DecideError, Heard, Keys, Money, Participant, Plan, Planned, Reason, Step, WorkingSet};
 use std::sync::Arc;
 
 /// Takes `plan.points` from the user's balance. A topology may plan it always: taking nothing succeeds without a trace
@@ -17,8 +17,8 @@ impl Participant for Spend {
         Step::POINT
     }
 
-    fn planned(&self, plan: &Plan) -> bool {
-        plan.points > Money::ZERO
+    fn planned(&self) -> Planned {
+        Planned::When(|plan| plan.points > Money::ZERO)
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -5,7 +5,7 @@ use kernel::domain::{Acted, Undone};
 use kernel::ids::ProductId;
 use kernel::ledger::{Movement, movement};
 use kernel::money::OutOfRange;
-use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Reason, Step, Timestamp, WorkingSet};
+use kernel::{Cx, DecideError, Heard, Keys, Participant, Plan, Planned, Reason, Step, Timestamp, WorkingSet};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -25,8 +25,8 @@ impl Participant for Stock {
         Step::STOCK
     }
 
-    fn planned(&self, plan: &Plan) -> bool {
-        !plan.lines.is_empty()
+    fn planned(&self) -> Planned {
+        Planned::When(|plan| !plan.lines.is_empty())
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -5,7 +5,8 @@ use kernel::ids::{ProductId, made_at_ms};
 use kernel::ledger::{Movement, movement};
 use kernel::money::OutOfRange;
 use kernel::{
-    Cx, DecideError, Heard, Keys, Participant, Plan, PlanLine, Said, Step, Timestamp, WorkingSet, record,
+    Cx, DecideError, Heard, Keys, Participant, Plan, PlanLine, Planned, Said, Step, Timestamp, WorkingSet,
+    record,
 };
 use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
@@ -68,8 +69,8 @@ impl Participant for Sales {
         Step::SALES
     }
 
-    fn planned(&self, _plan: &Plan) -> bool {
-        true
+    fn planned(&self) -> Planned {
+        Planned::Always
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -6,7 +6,7 @@ use kernel::ledger::Opening;
 use kernel::participation::Inbox;
 use kernel::routing::{Listening, Routing};
 use kernel::topology::{Database, Known, Topology};
-use kernel::{Domain, DomainName, Record, Step, Table};
+use kernel::{Domain, DomainName, Planned, Record, Step, Table};
 use std::sync::Arc;
 
 /// Every domain, each written once, placed by a topology.
@@ -65,9 +65,12 @@ impl Registry {
             domain.participants().iter().map(|p| p.step()).collect()
         };
         let optional = self.domains.iter().filter(|domain| domain.optional());
+        let participants = self.domains.iter().flat_map(|domain| domain.participants());
+        let always = participants.filter(|p| matches!(p.planned(), Planned::Always)).map(|p| p.step());
         Known {
             domains: self.domains.iter().map(|domain| (domain.name(), steps(domain))).collect(),
             optional: optional.map(|domain| domain.name()).collect(),
+            always: always.collect(),
         }
     }
 

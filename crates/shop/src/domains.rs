@@ -132,7 +132,7 @@ pub fn steps_of(
                     domain
                         .participants()
                         .iter()
-                        .any(|participant| participant.step() == **step && participant.planned(plan))
+                        .any(|participant| participant.step() == **step && participant.planned().needed(plan))
                 })
         };
         order.iter().filter(needed).cloned().collect()

@@ -4,8 +4,8 @@ use jumun::kernel::domain::{Acted, Undone};
 use jumun::kernel::error::Refused;
 use jumun::kernel::ledger::{Movement, movement};
 use jumun::kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Participant, Plan, Reason, Record,
-    Step, Table, WorkingSet, record,
+    Command, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Participant, Plan, Planned, Reason,
+    Record, Step, Table, WorkingSet, record,
 };
 use smol_str::SmolStr;
 use std::sync::Arc;
@@ -89,8 +89,8 @@ impl Participant for Wrap {
         WRAP
     }
 
-    fn planned(&self, plan: &Plan) -> bool {
-        colour(plan).is_some()
+    fn planned(&self) -> Planned {
+        Planned::When(|plan| colour(plan).is_some())
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

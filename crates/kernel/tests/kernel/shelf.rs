@@ -6,8 +6,8 @@ use jumun_kernel::ledger::{Movement, movement};
 use jumun_kernel::participation::{self, Inbox, OnOutcome, Outcome};
 use jumun_kernel::testbed::bare_plan;
 use jumun_kernel::{
-    Command, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Money, Participant, Plan, Reason,
-    Record, Step, Table, WorkingSet, record,
+    Command, Cx, DecideError, Domain, DomainName, Heard, Input, Keys, Money, Participant, Plan, Planned,
+    Reason, Record, Step, Table, WorkingSet, record,
 };
 use smol_str::{SmolStr, format_smolstr};
 use std::sync::Arc;
@@ -103,8 +103,8 @@ impl Participant for Take {
         self.0.clone()
     }
 
-    fn planned(&self, _plan: &Plan) -> bool {
-        true
+    fn planned(&self) -> Planned {
+        Planned::Always
     }
 
     fn keys(&self, _plan: &Plan, keys: &mut Keys) {
@@ -158,8 +158,8 @@ impl Participant for Ship {
         SHIP
     }
 
-    fn planned(&self, _plan: &Plan) -> bool {
-        true
+    fn planned(&self) -> Planned {
+        Planned::Always
     }
 
     fn keys(&self, _plan: &Plan, _keys: &mut Keys) {}

@@ -49,7 +49,11 @@ const VIEWED: [&str; 9] = [
 
 pub(crate) fn known() -> Known {
     let domains = DOMAINS.iter().map(|(domain, names)| (DomainName::new(domain), steps(names)));
-    Known { domains: domains.collect(), optional: OPTIONAL.map(DomainName::new).into() }
+    Known {
+        domains: domains.collect(),
+        optional: OPTIONAL.map(DomainName::new).into(),
+        always: [Step::PAYMENT, Step::DELIVERY].into(),
+    }
 }
 
 pub(crate) fn steps(names: &[&str]) -> Vec<Step> {

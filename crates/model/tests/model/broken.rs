@@ -8,8 +8,8 @@ use kernel::participation::{Inbox, InboxState};
 use kernel::state::Write;
 use kernel::table::{Row, Table};
 use kernel::{
-    Cx, DecideError, Domain, DomainName, Due, Heard, Input, Keys, Participant, Plan, Record, SagaBook, Said,
-    Step, WorkingSet,
+    Cx, DecideError, Domain, DomainName, Due, Heard, Input, Keys, Participant, Plan, Planned, Record,
+    SagaBook, Said, Step, WorkingSet,
 };
 use order::Order;
 use std::sync::Arc;
@@ -259,8 +259,8 @@ impl Participant for Keeper {
         Step::PAYMENT
     }
 
-    fn planned(&self, plan: &Plan) -> bool {
-        self.real_step().planned(plan)
+    fn planned(&self) -> Planned {
+        self.real_step().planned()
     }
 
     fn keys(&self, plan: &Plan, keys: &mut Keys) {

@@ -75,7 +75,8 @@ fn a_broken_rule_is_noticed() {
             }
             let _ = writeln!(record, "{:60} {noticed}", rule.what);
         }
-        let kinds = BTreeSet::from(["acts", "compensates", "judge"]);
+        // A file whose judge is deaf to what it has to hear is refused when it is loaded.
+        let kinds = BTreeSet::from(["acts", "compensates"]);
         assert!(
             wrong_books.is_superset(&kinds),
             "{name}: of each kind the books need some rule: {wrong_books:?}"
