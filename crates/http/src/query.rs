@@ -21,6 +21,9 @@ pub(crate) fn pairs(query: &str) -> Result<Vec<(String, String)>, Problem> {
         let (name, value) = part.split_once('=').unwrap_or((part, ""));
         let name = decode(name).ok_or_else(|| Problem::parameter(name, "is not percent-encoded UTF-8"))?;
         let value = decode(value).ok_or_else(|| Problem::parameter(&name, "is not percent-encoded UTF-8"))?;
+        if value.contains('\0') {
+            return Err(Problem::parameter(&name, "must not contain U+0000"));
+        }
         if pairs.iter().any(|(known, _)| *known == name) {
             return Err(Problem::parameter(&name, "is given twice"));
         }

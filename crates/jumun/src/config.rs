@@ -1,5 +1,7 @@
 //! Configuration: flags over `JUMUN_…` environment over a TOML file over defaults, parsed into types that hold what they need.
 
+use crate::databases::Storage;
+use crate::servers::Servers;
 use anyhow::{Context, bail};
 use data_platform::StepPolicy;
 use figment::Figment;
@@ -9,6 +11,7 @@ use kernel::Currency;
 use pg::simulator::DEFAULT_SECRET_KEY;
 use serde::{Deserialize, Serialize};
 use shop::Policies;
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
@@ -22,6 +25,9 @@ pub struct File {
     pub topology: String,
     /// The data folder.
     pub data: PathBuf,
+    /// Where the databases are: a PostgreSQL URL (`postgres://user@host:5432/shop`) whose database's name begins those of all
+    /// (`shop_order`, …); else they are SQLite files in the data folder.
+    pub database: Option<Secret>,
     /// Where HTTP listens.
     pub listen: SocketAddr,
     /// Where `/metrics` listens if the main address is public.
@@ -46,6 +52,8 @@ pub struct File {
     pub admin_password: Option<Secret>,
     /// What access tokens are signed with, at least 32 characters; else one is made and kept in the data folder.
     pub signing_key: Option<Secret>,
+    /// URLs of databases that are elsewhere, by the topology's names for them.
+    pub databases: BTreeMap<String, Secret>,
     /// The payment gateway.
     pub pg: PgFile,
     /// The data platform.
@@ -118,6 +126,8 @@ impl Default for File {
         Self {
             topology: "seven-services".to_owned(),
             data: PathBuf::from("./data"),
+            database: None,
+            databases: BTreeMap::new(),
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             admin_listen: None,
             currency: "KRW".to_owned(),
@@ -164,6 +174,9 @@ pub struct Flags {
     /// `--data`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<PathBuf>,
+    /// `--database`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub database: Option<String>,
     /// `--listen`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub listen: Option<SocketAddr>,
@@ -189,6 +202,8 @@ pub struct Config {
     pub rate_limits: RateLimits,
     /// How the domains are set.
     pub policies: Policies,
+    /// The servers that hold the databases, if they are not files.
+    pub servers: Option<Servers>,
 }
 
 /// The name that the built-in PG adapter goes by, in payments and in its webhook's path.
@@ -255,6 +270,8 @@ impl Config {
         if file.admin_email.is_some() != file.admin_password.is_some() {
             bail!("admin_email and admin_password: give both or neither");
         }
+        let own = file.databases.iter().map(|(name, url)| (name.as_str(), url.0.as_str()));
+        let servers = Servers::parse(file.database.as_ref().map(|url| url.0.as_str()), own)?;
         let mut policies = Policies::new(currency, PG_NAME);
         policies.order.deadline = Duration::from_secs(file.deadline_s);
         policies.order.created_expiry = Duration::from_secs(file.created_expiry_s);
@@ -265,7 +282,16 @@ impl Config {
         policies.payment.cancel_budget = policies.payment.budget;
         let call_timeout = Duration::from_secs(file.delivery.inline_call_timeout_s);
         policies.delivery.step = StepPolicy::new(file.delivery.inline_sendings, call_timeout);
-        Ok(Self { file, currency, rate_limits, policies })
+        Ok(Self { file, currency, rate_limits, policies, servers })
+    }
+
+    /// Where the databases are.
+    #[must_use]
+    pub fn storage(&self) -> Storage<'_> {
+        match &self.servers {
+            Some(servers) => Storage::Postgres(servers),
+            None => Storage::Folder(&self.file.data),
+        }
     }
 }
 
@@ -280,6 +306,7 @@ fn check_syntax(text: &str) -> anyhow::Result<()> {
 const TEXTS: &[&str] = &[
     "topology",
     "data",
+    "database",
     "listen",
     "admin_listen",
     "currency",

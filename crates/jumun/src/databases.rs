@@ -1,6 +1,7 @@
 //! Opening a topology's databases, each knowing which topology it belongs to.
 
 use crate::folder::{self, Folder};
+use crate::servers::Servers;
 use anyhow::{Context, bail};
 use kernel::state::Write;
 use kernel::topology::{Database, Topology};
@@ -11,7 +12,9 @@ use runtime::system::Opened;
 use smol_str::SmolStr;
 use std::path::Path;
 use std::sync::Arc;
-use store::sqlite::{Durability, Options, SqliteReader, SqliteStore};
+use store::Durability;
+use store::postgres::{self, PostgresReader, PostgresStore};
+use store::sqlite::{Options, SqliteReader, SqliteStore};
 use uuid::Uuid;
 
 /// Where a system keeps its databases.
@@ -19,6 +22,8 @@ use uuid::Uuid;
 pub enum Storage<'a> {
     /// SQLite files in this folder.
     Folder(&'a Path),
+    /// PostgreSQL.
+    Postgres(&'a Servers),
     /// In memory; gone with the process.
     Memory,
 }
@@ -32,9 +37,7 @@ const CACHE_KIB: u32 = 32 * 1024;
 /// If one cannot be opened, or belongs to another topology.
 pub fn open(storage: &Storage<'_>, topology: &Topology, registry: &Registry) -> anyhow::Result<Vec<Opened>> {
     let databases = topology.databases();
-    if let Storage::Folder(path) = storage {
-        refuse_strangers(path, &databases)?;
-    }
+    refuse_strangers(storage, &databases)?;
     let count = u32::try_from(databases.len()).unwrap_or(1).max(1);
     databases
         .into_iter()
@@ -53,48 +56,109 @@ fn open_one(
     database: Database,
     cache_kib: u32,
 ) -> anyhow::Result<Opened> {
-    let tables = registry.tables(&database);
-    let epoch = Epoch(Uuid::from_u128(rand::random()));
-    let mut store = match storage {
-        Storage::Memory => SqliteStore::open_in_memory(&tables, epoch)?,
-        Storage::Folder(path) => {
-            let derived = database.domains.iter().all(|domain| domain.as_str() == "read-model");
-            let options = Options {
-                // Views can be rebuilt from the logs: losing the last moments of them loses nothing.
-                durability: if derived { Durability::Normal } else { Durability::Full },
-                cache_kib,
-                ..Options::new(epoch)
-            };
-            SqliteStore::open(&folder::database(path, &database.name), &tables, &options)?
-        }
-    };
-    let reader = store.reader();
-    mark(&mut store, reader.as_ref(), topology, &database)?;
-    Ok(Opened { database, store: Box::new(store), reader })
+    let (mut store, reader) = open_store(storage, registry, &database, cache_kib)?;
+    mark(store.as_mut(), reader.as_ref(), topology, &database)?;
+    Ok(Opened { database, store, reader })
 }
 
-/// Opens the databases of `topology` in a folder for reading only: beside a running server, or without one.
+/// Opens one database for writing.
+///
+/// # Errors
+/// If it cannot be opened.
+pub fn open_store(
+    storage: &Storage<'_>,
+    registry: &Registry,
+    database: &Database,
+    cache_kib: u32,
+) -> anyhow::Result<(Box<dyn Store>, Arc<dyn Reader>)> {
+    let tables = registry.tables(database);
+    let epoch = Epoch(Uuid::from_u128(rand::random()));
+    let derived = database.domains.iter().all(|domain| domain.as_str() == "read-model");
+    // Views can be rebuilt from the logs: losing the last moments of them loses nothing.
+    let durability = if derived { Durability::Normal } else { Durability::Full };
+    Ok(match storage {
+        Storage::Memory => {
+            let store = SqliteStore::open_in_memory(&tables, epoch)?;
+            let reader = store.reader();
+            (Box::new(store), reader)
+        }
+        Storage::Folder(path) => {
+            let options = Options { durability, cache_kib, ..Options::new(epoch) };
+            let store = SqliteStore::open(&folder::database(path, &database.name), &tables, &options)?;
+            let reader = store.reader();
+            (Box::new(store), reader)
+        }
+        Storage::Postgres(servers) => {
+            let options = postgres::Options { durability, ..postgres::Options::new(epoch) };
+            let store = PostgresStore::open(&servers.of(&database.name)?, &tables, &options)?;
+            let reader = store.reader();
+            (Box::new(store), reader)
+        }
+    })
+}
+
+/// Makes or brings up to date every database of `topology`, and does nothing else: where it is, and its name.
+///
+/// # Errors
+/// As [`open`].
+pub fn migrate(
+    storage: &Storage<'_>,
+    topology: &Topology,
+    registry: &Registry,
+) -> anyhow::Result<Vec<String>> {
+    let opened = open(storage, topology, registry)?;
+    Ok(opened.into_iter().map(|opened| opened.database.name).collect())
+}
+
+/// Opens the databases of `topology` for reading only: beside a running server, or without one.
 ///
 /// # Errors
 /// If one is missing or unreadable, or belongs to another topology.
 pub fn open_readonly(
-    path: &Path,
+    storage: &Storage<'_>,
     topology: &Topology,
     registry: &Registry,
 ) -> anyhow::Result<Vec<(Database, Arc<dyn Reader>)>> {
     let databases = topology.databases();
-    refuse_strangers(path, &databases)?;
+    refuse_strangers(storage, &databases)?;
     databases
         .into_iter()
         .map(|database| {
-            let file = folder::database(path, &database.name);
-            let context = || format!("database {}: {}", database.name, file.display());
-            let reader = SqliteReader::open_readonly(&file, &registry.tables(&database), 4 * 1024)
-                .with_context(context)?;
-            missing_marks(&reader, topology, &database).with_context(context)?;
-            Ok((database, Arc::new(reader) as Arc<dyn Reader>))
+            let context = || format!("database {}{}", database.name, place(storage, &database.name));
+            let reader = open_reader(storage, registry, &database).with_context(context)?;
+            missing_marks(reader.as_ref(), topology, &database).with_context(context)?;
+            Ok((database, reader))
         })
         .collect()
+}
+
+fn open_reader(
+    storage: &Storage<'_>,
+    registry: &Registry,
+    database: &Database,
+) -> anyhow::Result<Arc<dyn Reader>> {
+    let tables = registry.tables(database);
+    Ok(match storage {
+        Storage::Folder(path) => {
+            let file = folder::database(path, &database.name);
+            Arc::new(SqliteReader::open_readonly(&file, &tables, 4 * 1024)?)
+        }
+        Storage::Postgres(servers) => {
+            Arc::new(PostgresReader::open_readonly(&servers.of(&database.name)?, &tables)?)
+        }
+        Storage::Memory => bail!("what is in memory is only there for whoever opened it"),
+    })
+}
+
+/// Where a database is, for who has to look for it.
+fn place(storage: &Storage<'_>, name: &str) -> String {
+    match storage {
+        Storage::Folder(path) => format!(": {}", folder::database(path, name).display()),
+        Storage::Postgres(servers) => {
+            servers.of(name).map(|server| format!(": {server}")).unwrap_or_default()
+        }
+        Storage::Memory => String::new(),
+    }
 }
 
 /// What a database says of itself: its topology, and which domains it holds.
@@ -147,8 +211,13 @@ fn missing_marks(
     Ok(missing)
 }
 
-/// Databases of another topology in the folder mean that its data are live under other names.
-fn refuse_strangers(path: &Path, databases: &[Database]) -> anyhow::Result<()> {
+/// Databases of another topology in the same place mean that its data are live under other names.
+fn refuse_strangers(storage: &Storage<'_>, databases: &[Database]) -> anyhow::Result<()> {
+    let path = match storage {
+        Storage::Memory => return Ok(()),
+        Storage::Postgres(servers) => return servers.refuse_strangers(databases),
+        Storage::Folder(path) => path,
+    };
     let Ok(files) = std::fs::read_dir(path) else { return Ok(()) };
     for file in files.filter_map(Result::ok) {
         let file = file.path();
@@ -183,18 +252,27 @@ pub fn start_epochs(config: &crate::Config, names: &[String]) -> anyhow::Result<
         if !topology.databases().iter().any(|database| database.name == *name) {
             bail!("--new-epoch {name}: topology {} has no such database", topology.name);
         }
-        let file = folder::database(&config.file.data, name);
-        if !file.is_file() {
-            bail!("--new-epoch {name}: {} does not exist", file.display());
+    }
+    let storage = config.storage();
+    let named = || topology.databases().into_iter().filter(|database| names.contains(&database.name));
+    for database in named() {
+        let missing =
+            || format!("--new-epoch {}{} does not exist", database.name, place(&storage, &database.name));
+        if let Storage::Folder(path) = &storage
+            && !folder::database(path, &database.name).is_file()
+        {
+            bail!(missing());
+        }
+        // A server's database is looked at before another's epoch begins: opening one for writing would make it.
+        if let Storage::Postgres(_) = &storage {
+            open_reader(&storage, &registry, &database).with_context(missing)?;
         }
     }
-    let folder = Folder::take(&config.file.data)?;
+    let _folder = Folder::take(&config.file.data)?;
     let mut stores = Vec::new();
-    for database in topology.databases().iter().filter(|database| names.contains(&database.name)) {
-        let options = Options::new(Epoch(Uuid::from_u128(rand::random())));
-        let store =
-            SqliteStore::open(&folder.database(&database.name), &registry.tables(database), &options)?;
-        missing_marks(store.reader().as_ref(), &topology, database)
+    for database in named() {
+        let (store, reader) = open_store(&storage, &registry, &database, CACHE_KIB)?;
+        missing_marks(reader.as_ref(), &topology, &database)
             .with_context(|| format!("--new-epoch {}", database.name))?;
         stores.push(store);
     }

@@ -10,6 +10,7 @@ pub mod folder;
 pub mod outside;
 pub mod rebuild;
 pub mod server;
+pub mod servers;
 pub mod topologies;
 
 pub use {kernel, order, runtime, shop};

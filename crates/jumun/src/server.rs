@@ -2,7 +2,6 @@
 
 use crate::compose::{Setup, compose};
 use crate::config::{Config, PG_NAME};
-use crate::databases::Storage;
 use crate::folder::Folder;
 use crate::outside::delivery::{FileSink, HttpSink};
 use crate::outside::pg::GatewayCalls;
@@ -52,6 +51,8 @@ pub struct FirstAdmin {
 
 /// How often the horizon is computed and old rows are pruned.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How often a database that others may serve too is looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long open requests may take once the server is asked to stop.
 const DRAIN: Duration = Duration::from_secs(10);
 
@@ -75,10 +76,10 @@ impl Server {
         let (shop, workers) = compose(Setup {
             topology: &topology,
             domains,
-            storage: Storage::Folder(folder.path()),
+            storage: config.storage(),
             outside,
             clock,
-            config: WorkerConfig { batch_cap: config.file.batch_cap, ..WorkerConfig::default() },
+            config: worker_config(config),
         })
         .with_context(|| format!("topology {}", config.file.topology))?;
         shop.start(workers, config.file.batch_cap)?;
@@ -146,6 +147,15 @@ impl Server {
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
+    }
+}
+
+/// Where a server holds the databases, others may serve them too: now and then each looks for what another has left.
+fn worker_config(config: &Config) -> WorkerConfig {
+    let usual = WorkerConfig { batch_cap: config.file.batch_cap, ..WorkerConfig::default() };
+    match config.servers {
+        Some(_) => WorkerConfig { look_every: LOOK_EVERY, ..usual },
+        None => usual,
     }
 }
 

@@ -47,11 +47,18 @@ fn a_bad_field_is_named_by_its_pointer() {
             r#"{"lines":[{"quantity":1,"price":9007199254740992}]}"#,
             "422 /lines/0/price cannot be taken: amount out of range (±9007199254740991 minor units)",
         ),
+        (r#"{"lines":[],"card_token":"a\u0000b"}"#, "422 /card_token must not contain U+0000"),
+        (r#"{"lines":[{"a/b":["\u0000"]}]}"#, "422 /lines/0/a~1b/0 must not contain U+0000"),
         ("[]", "422  the body must be an object"),
         (r#"{"lines":[7]}"#, "422 /lines/0 must be an object"),
     ] {
         assert_eq!(refused(body), answer, "{body}");
     }
+}
+
+#[test]
+fn a_backslash_that_is_said_is_no_zero() {
+    assert!(parse::<Order>(br#"{"lines":[],"card_token":"\\u0000"}"#).is_ok());
 }
 
 #[test]

@@ -56,7 +56,7 @@ pub(crate) fn of_folder(config: &Config, pg_data: Option<&Path>) -> anyhow::Resu
     let (topology, registry) = Domains::new(config.policies.clone())
         .place(&text)
         .with_context(|| format!("topology {}", config.file.topology))?;
-    let sources = databases::open_readonly(data, &topology, &registry)
+    let sources = databases::open_readonly(&config.storage(), &topology, &registry)
         .with_context(|| format!("the data folder {} under topology {}", data.display(), topology.name))?
         .into_iter()
         .map(|(database, reader)| Source { database, reader })

@@ -75,6 +75,9 @@ fn where_it_serves(config: &Config) -> String {
         told += &format!(", /metrics on http://{admin}");
     }
     told += &format!("\n# data in {}", file.data.display());
+    if let Some(servers) = &config.servers {
+        told += &format!(", databases on {servers}");
+    }
     match &file.pg.url {
         Some(url) => told += &format!("\n# payments through the gateway at {url}"),
         None => told += "\n# payments through a PG simulator inside",

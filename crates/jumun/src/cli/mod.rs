@@ -8,6 +8,7 @@ mod compare;
 mod config_check;
 mod dead_letters;
 mod demo;
+mod migrate;
 mod openapi;
 mod pg_simulator;
 mod ranking;
@@ -56,6 +57,7 @@ enum Command {
     Replay(replay::Replay),
     Bench(bench::Bench),
     Compare(compare::Compare),
+    Migrate(migrate::Migrate),
     Audit(audit::AuditCommand),
     Simulate(simulate::Simulate),
     PgSimulator(pg_simulator::PgSimulator),
@@ -76,6 +78,10 @@ pub(crate) struct SystemArgs {
     /// The data folder [default: ./data]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Keep the databases on this PostgreSQL server: postgres://user@host:5432/shop makes shop_order and so on. With a password rather
+    /// set JUMUN_DATABASE: others can see flags among the processes [default: SQLite files in the data folder]
+    #[arg(long, value_name = "URL")]
+    database: Option<String>,
     /// A TOML configuration file; JUMUN_… environment variables and flags come before it
     #[arg(long, value_name = "FILE", env = "JUMUN_CONFIG")]
     config: Option<PathBuf>,
@@ -95,6 +101,7 @@ impl SystemArgs {
         let flags = Flags {
             topology: self.topology.clone(),
             data: self.data.clone(),
+            database: self.database.clone(),
             currency: self.currency.clone(),
             listen,
             admin_listen,
@@ -127,6 +134,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Replay(replay) => replay.run(),
         Command::Bench(bench) => bench.run(),
         Command::Compare(compare) => compare.run(),
+        Command::Migrate(migrate) => migrate.run(),
         Command::Audit(audit) => audit.run(),
         Command::Simulate(simulate) => simulate.run(),
         Command::PgSimulator(simulator) => simulator.run(),

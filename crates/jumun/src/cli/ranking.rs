@@ -3,7 +3,7 @@
 use super::{Ended, SystemArgs, block_on, say, stopped};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
-use jumun::folder::{self, Folder};
+use jumun::folder::Folder;
 use jumun::{Config, databases, topologies};
 use kernel::ids::ProductId;
 use kernel::judge::SagaStatus;
@@ -13,14 +13,12 @@ use kernel::{DomainName, Entry, Key, Record, Said, Step};
 use order::Order;
 use ranking::Sale;
 use runtime::Registry;
-use runtime::ports::store::{Cursor, Epoch, Position, Query, Reader, Store, StoredLogRow};
+use runtime::ports::store::{Cursor, Position, Query, Reader, StoredLogRow};
 use shop::Domains;
 use shop::facts::{load, read};
 use smol_str::SmolStr;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use store::sqlite::{Options, SqliteStore};
-use uuid::Uuid;
 
 /// Rebuild best sellers from the orders
 #[derive(Debug, Args)]
@@ -48,6 +46,8 @@ struct Rebuild {
 const PAGE: u32 = 5_000;
 /// Sales rows read at a time.
 const SALES_PAGE: u32 = 20_000;
+/// Page cache of the store that the book is written through.
+const CACHE_KIB: u32 = 16 * 1024;
 const RUNNING: &str = "best sellers are rebuilt on a stopped system";
 
 impl RankingCommand {
@@ -134,7 +134,7 @@ impl Books {
     }
 
     fn readers(&self, config: &Config) -> anyhow::Result<BTreeMap<String, Arc<dyn Reader>>> {
-        let opened = databases::open_readonly(&config.file.data, &self.topology, &self.registry)?;
+        let opened = databases::open_readonly(&config.storage(), &self.topology, &self.registry)?;
         Ok(opened.into_iter().map(|(database, reader)| (database.name, reader)).collect())
     }
 
@@ -182,9 +182,8 @@ impl Books {
         if writes.is_empty() {
             return Ok(changes);
         }
-        let file = folder::database(&config.file.data, &self.sales.name);
-        let options = Options::new(Epoch(Uuid::from_u128(rand::random())));
-        let mut store = SqliteStore::open(&file, &self.registry.tables(&self.sales), &options)?;
+        let (mut store, _) =
+            databases::open_store(&config.storage(), &self.registry, &self.sales, CACHE_KIB)?;
         store.begin()?;
         store.commit(&writes, &[])?;
         Ok(changes)

@@ -71,6 +71,9 @@ fn announce(config: &Config, server: &Server) {
         config.file.topology,
         config.file.data.display()
     );
+    if let Some(servers) = &config.servers {
+        println!("  databases      {servers}");
+    }
     println!("  documentation  http://{address}/docs");
     if let Some(simulator) = server.simulator() {
         println!("  PG simulator   {} (cards: tok_ok, tok_decline, …)", simulator.base_url());

@@ -50,3 +50,23 @@ pub(super) fn administrator(shop: &Shop) -> anyhow::Result<UserId> {
     let admins: Vec<User> = shop.list("user", &query)?;
     Ok(admins.first().context("the user database holds no administrator")?.id)
 }
+
+/// Does `work` on databases that are gone afterwards: where they are on a server, under names that nobody else has.
+///
+/// # Errors
+/// Those of `work`, or if the databases cannot be removed.
+pub(super) fn with_throwaway_databases<T>(
+    mut config: Config,
+    work: impl FnOnce(&Config) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let Some(servers) = &config.servers else { return work(&config) };
+    let servers = servers
+        .throwaway(rand::random())
+        .context("`database` is to name a server for throwaway databases")?;
+    config.servers = Some(servers.clone());
+    let text = jumun::topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
+    let (topology, _) = Domains::new(config.policies.clone()).place(&text)?;
+    let done = work(&config);
+    let removed = servers.remove(&topology.databases());
+    done.and_then(|done| removed.map(|()| done))
+}

@@ -17,6 +17,10 @@ pub(super) struct WorkArgs {
     /// A TOML configuration file; JUMUN_… environment variables and flags come before it
     #[arg(long, value_name = "FILE", env = "JUMUN_CONFIG")]
     pub(super) config: Option<PathBuf>,
+    /// Keep the databases on this PostgreSQL server: postgres://user@host:5432/shop. Without --data they get names of their own, and are
+    /// removed afterwards. With a password rather set JUMUN_DATABASE [default: SQLite files]
+    #[arg(long, value_name = "URL")]
+    pub(super) database: Option<String>,
     /// ISO 4217 code of every amount [default: as configured, else KRW; with --input GBP]
     #[arg(long, value_name = "CODE")]
     pub(super) currency: Option<String>,
@@ -113,6 +117,8 @@ impl WorkArgs {
     pub(super) fn arguments(&self) -> Vec<OsString> {
         let Self {
             config,
+            // It may hold a password: whoever starts the process hands it over otherwise.
+            database: _,
             currency,
             direct,
             orders,

@@ -1,4 +1,5 @@
 //! Runs the binary as a script would: no environment but what a test gives, everything that it says caught.
+#![allow(dead_code, reason = "each test binary needs some of it")]
 
 use std::process::{Command, Output};
 

@@ -8,7 +8,7 @@ mod show;
 
 use super::replay::currency_is_configured;
 use super::work::WorkArgs;
-use super::{Ended, SystemArgs, block_on, say};
+use super::{Ended, SystemArgs, block_on, say, stopped};
 use anyhow::Context;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -82,7 +82,9 @@ impl Bench {
                 let folder = tempfile::Builder::new().prefix("jumun-bench-").tempdir()?;
                 let mut config = config;
                 folder.path().clone_into(&mut config.file.data);
-                let ran = block_on(self.in_process(&config, &workload));
+                let ran = stopped::with_throwaway_databases(config, |config| {
+                    block_on(self.in_process(config, &workload))
+                });
                 folder.close()?;
                 ran
             }
@@ -108,6 +110,7 @@ impl Bench {
         let system = SystemArgs {
             topology: self.topology.clone(),
             data: self.data.clone(),
+            database: self.work.database.clone(),
             config: self.work.config.clone(),
             currency,
         };

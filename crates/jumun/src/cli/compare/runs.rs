@@ -26,6 +26,10 @@ pub(super) fn measure(topology: &str, work: &WorkArgs) -> anyhow::Result<Option<
     let mut command = Command::new(std::env::current_exe().context("this program's own file is gone")?);
     command.args(["bench", "--json", "--topology", topology]).args(work.arguments());
     command.stdin(Stdio::null()).stderr(Stdio::inherit());
+    if let Some(database) = &work.database {
+        // Not as a flag: it may hold a password.
+        command.env("JUMUN_DATABASE", database);
+    }
     // What every start tells would hide what a run tells.
     if std::env::var_os("JUMUN_LOG").is_none() {
         command.env("JUMUN_LOG", "warn");

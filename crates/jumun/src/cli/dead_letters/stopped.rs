@@ -77,7 +77,7 @@ pub(super) fn list(config: &Config, status: Option<LetterStatus>) -> anyhow::Res
         .place(&text)
         .with_context(|| format!("topology {}", config.file.topology))?;
     let mut letters: Vec<DeadLetter> = Vec::new();
-    for (_, reader) in databases::open_readonly(&config.file.data, &topology, &registry)? {
+    for (_, reader) in databases::open_readonly(&config.storage(), &topology, &registry)? {
         let mut query = Query::of(DeadLetter::TABLE, MOST).sort("first_at", true);
         if let Some(status) = status {
             query = query.filter("status", Compare::Is, status.to_value());

@@ -58,6 +58,10 @@ pub(crate) struct Replay {
     /// Keep the data in this folder, or replay onto what is there [default: a throwaway folder]
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Keep the databases on this PostgreSQL server: postgres://user@host:5432/shop. Without --data they get names of their own, and are
+    /// removed afterwards. With a password rather set JUMUN_DATABASE [default: SQLite files]
+    #[arg(long, value_name = "URL", conflicts_with = "url")]
+    database: Option<String>,
     /// A TOML configuration file; JUMUN_… environment variables and flags come before it
     #[arg(long, value_name = "FILE", env = "JUMUN_CONFIG")]
     config: Option<PathBuf>,
@@ -95,7 +99,9 @@ impl Replay {
                     let folder = tempfile::Builder::new().prefix("jumun-replay-").tempdir()?;
                     let mut config = config;
                     folder.path().clone_into(&mut config.file.data);
-                    let ended = block_on(self.in_process(&config, &history, run));
+                    let ended = stopped::with_throwaway_databases(config, |config| {
+                        block_on(self.in_process(config, &history, run))
+                    });
                     folder.close()?;
                     ended
                 }
@@ -112,6 +118,7 @@ impl Replay {
         let system = SystemArgs {
             topology: self.topology.clone(),
             data: self.data.clone(),
+            database: self.database.clone(),
             config: self.config.clone(),
             currency,
         };

@@ -2,6 +2,7 @@
 
 mod broken;
 mod flows;
+mod postgres;
 mod stepped;
 mod transcript;
 

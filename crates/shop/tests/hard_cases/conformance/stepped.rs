@@ -48,7 +48,11 @@ struct Asked {
 
 impl Stepped {
     pub(super) fn new(topology: &str, terms: Terms) -> Self {
-        let mut setting = Setting::default();
+        Self::set(topology, terms, Setting::default())
+    }
+
+    /// The same, in another setting.
+    pub(super) fn set(topology: &str, terms: Terms, mut setting: Setting) -> Self {
         if terms == Terms::Hasty {
             setting.policies.payment.budget = Duration::from_secs(5);
         }

@@ -1,4 +1,4 @@
-//! Databases in memory that outlive their workers, count calls and fail by script.
+//! Databases, in memory unless a test says otherwise, that outlive their workers, count calls and fail by script.
 
 use kernel::state::Write;
 use kernel::{Key, Row, Table};
@@ -66,7 +66,7 @@ pub(crate) struct Disk {
 }
 
 struct State {
-    store: SqliteStore,
+    store: Box<dyn Store>,
     calls: u64,
     reads: u64,
     away: Option<StoreError>,
@@ -79,6 +79,11 @@ impl Disk {
     pub(crate) fn new(tables: &[&'static Table], epoch: Epoch, faults: Arc<Faults>) -> Self {
         let store = SqliteStore::open_in_memory(tables, epoch).unwrap();
         let reader = store.reader();
+        Self::over(Box::new(store), reader, faults)
+    }
+
+    /// The same over another store, new and empty.
+    pub(crate) fn over(store: Box<dyn Store>, reader: Arc<dyn Reader>, faults: Arc<Faults>) -> Self {
         let state = State {
             store,
             calls: 0,

@@ -24,11 +24,11 @@ use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::routing::Routing;
 use kernel::state::Write;
 use kernel::topology::{Database, PaymentDelivery, Topology};
-use kernel::{Command, Currency, DomainName, Key, Money, Record, Trace};
+use kernel::{Command, Currency, DomainName, Key, Money, Record, Table, Trace};
 use order::{Born, Order};
 use runtime::message::LetterOrder;
 use runtime::ports::guard::Guard;
-use runtime::ports::store::{Cursor, Epoch, Query, StoreError};
+use runtime::ports::store::{Cursor, Epoch, Query, Reader, Store, StoreError};
 use runtime::system::System;
 use runtime::worker::Stepped;
 use runtime::{CommandError, Registry, Worker, WorkerConfig};
@@ -47,6 +47,9 @@ pub(crate) use shipped::{MONOLITH, SEVEN, SHIPPED};
 /// Where an answer will be.
 pub(crate) type Slot<T> = Arc<Mutex<Option<T>>>;
 
+/// Opens a new database with these tables.
+pub(crate) type Open = fn(&[&'static Table]) -> (Box<dyn Store>, Arc<dyn Reader>);
+
 /// The administrator of every test.
 pub(crate) const ADMIN: UserId = UserId(Uuid::from_u128(7));
 
@@ -59,6 +62,8 @@ pub(crate) struct Setting {
     pub(crate) config: WorkerConfig,
     /// Where every database's batches are locked.
     pub(crate) locks: Option<Arc<Locks>>,
+    /// What the databases are on; in memory, if nothing is named.
+    pub(crate) on: Option<Open>,
 }
 
 impl Default for Setting {
@@ -67,6 +72,7 @@ impl Default for Setting {
             policies: Policies::new(Currency::KRW, "simulator"),
             config: WorkerConfig::default(),
             locks: None,
+            on: None,
         }
     }
 }
@@ -130,7 +136,14 @@ impl World {
         let (topology, registry) = domains.place(file).unwrap();
         let faults = Arc::new(Faults::default());
         let disks = topology.databases().into_iter().map(|database| {
-            let disk = Disk::new(&registry.tables(&database), Epoch(Uuid::from_u128(1)), Arc::clone(&faults));
+            let (tables, faults) = (registry.tables(&database), Arc::clone(&faults));
+            let disk = match &setting.on {
+                None => Disk::new(&tables, Epoch(Uuid::from_u128(1)), faults),
+                Some(open) => {
+                    let (store, reader) = open(&tables);
+                    Disk::over(store, reader, faults)
+                }
+            };
             (database.name, disk)
         });
         let disks: BTreeMap<String, Disk> = disks.collect();
