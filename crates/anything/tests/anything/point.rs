@@ -2,7 +2,7 @@
 
 use jumun_anything::drive::{Subject, play, reads};
 use jumun_anything::script::script;
-use jumun_anything::values::{START, money, nth, said, text, user_id};
+use jumun_anything::values::{PRICE, START, money, nth, said, text, user_id};
 use kernel::ids::UserId;
 use kernel::testbed::Testbed;
 use kernel::{DecideError, Money};
@@ -10,7 +10,8 @@ use point::{AdjustPoints, Point, PointEntry, Points};
 use proptest::prelude::*;
 
 fn asked() -> impl Strategy<Value = AdjustPoints> {
-    let adjust = prop_oneof![3 => (1_i64..100_000).prop_map(|more| Money::new(more).unwrap()), 2 => money()];
+    let some = (1..3 * PRICE).prop_map(|more| Money::new(more).unwrap());
+    let adjust = prop_oneof![3 => some, 2 => money()];
     (user_id(), adjust, text(), user_id()).prop_map(|(user, adjust, reason, by)| AdjustPoints {
         user,
         adjust,
@@ -60,7 +61,8 @@ impl Subject for Books {
 fn bed() -> Testbed<Point> {
     let mut bed = Testbed::new(Point, START);
     for user in [1, 2, 3].map(|n| UserId(nth(n))) {
-        let adjust = Money::new(30_000).unwrap();
+        // Little, so that what a top-up added is often spent when it is to be taken back.
+        let adjust = Money::new(PRICE).unwrap();
         bed.ask(AdjustPoints { user, adjust, reason: "to begin with".to_owned(), by: user })
             .unwrap()
             .unwrap();
