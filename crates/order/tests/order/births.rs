@@ -140,6 +140,7 @@ fn a_refusal_at_the_payment_fails_the_order() {
     bench.ask(PayOrder { quote, ..payment_of(id, 2) }).unwrap().unwrap();
     let order = row(&bench, id);
     assert_eq!((order.points_used, order.card_amount), (won(4_000), won(20_000)), "as order.failed tells it");
+    assert_eq!(order.plan().unwrap().saga, id.into());
     assert_eq!(
         (order.status, order.reason, order.wake_at),
         (SagaStatus::Failed, Some(Reason::POINTS_SHORT), None)

@@ -9,7 +9,7 @@ use kernel::ids::OrderId;
 use kernel::judge::SagaStatus;
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
 use kernel::testbed::Testbed;
-use kernel::{Reason, Said, Step, Timestamp};
+use kernel::{Domain, Reason, Said, Step, Timestamp};
 use proptest::prelude::*;
 
 fn at(seconds: i64) -> Timestamp {
@@ -176,9 +176,25 @@ fn a_resolved_letter_lets_the_order_end() {
 fn a_parked_step_that_answers_by_itself_closes_its_letter() {
     let mut bench = bench();
     let (id, letter) = parked(&mut bench);
+    bench.now = at(9);
     hear(&mut bench, id, &compensated(Step::STOCK));
     assert_eq!((words(&bench).as_str(), row(&bench, id).status), ("order.failed", SagaStatus::Failed));
-    assert_eq!(letter_status(&bench, &letter), LetterStatus::Redriven);
+    let closed: DeadLetter = bench.get((letter.id,)).unwrap();
+    assert_eq!((closed.status, closed.first_at, closed.last_at), (LetterStatus::Redriven, at(7), at(9)));
+}
+
+#[test]
+fn what_an_order_waits_for_is_looked_at_as_soon_as_its_status_says() {
+    let mut bench = bench();
+    let longest = |bench: &Testbed<OrderDomain>, id| {
+        let row = kernel::Record::to_row(&row(bench, id));
+        bench.domain().longest_wait(<Order as kernel::Record>::TABLE, &row).as_secs()
+    };
+    let draft = place(&mut bench, 1, Quote::Draft(Box::new(draft())));
+    let placed = place(&mut bench, 2, quoted(plan()));
+    assert_eq!((longest(&bench, draft), longest(&bench, placed)), (1_800, 30));
+    bench.ask(CancelOrder { order: placed, customer: Some(OWNER) }).unwrap().unwrap();
+    assert_eq!(longest(&bench, placed), 4);
 }
 
 #[test]

@@ -1,15 +1,16 @@
 //! Dialogues of orders' payments with a PG that misbehaves.
 
 use crate::support::pg::Fault;
-use crate::support::{Shop, key_of, order};
+use crate::support::{Shop, key_of, money, order};
 use jumun_payment::books::LedgerEntry;
-use jumun_payment::gateway::{PgAnswer, PgChargeStatus};
+use jumun_payment::gateway::{PgAnswer, PgChargeStatus, PgRequest};
 use jumun_payment::leg::LegState;
 use jumun_payment::{PaymentRow, PgAnswered, StartReconciling, Webhook};
 use kernel::Step;
-use kernel::ids::PaymentId;
+use kernel::ids::{PaymentId, UserCouponId};
 use kernel::judge::letters::DeadLetter;
 use kernel::participation::{Inbox, InboxState};
+use kernel::plan::PlanCoupon;
 
 /// How a paid order ended: inbox row, leg, payment row, money held.
 fn check(shop: &Shop, plan: &kernel::Plan, expected: (InboxState, LegState, &str, i64)) {
@@ -62,7 +63,10 @@ fn nothing_to_pay_by_card_calls_no_pg() {
     assert_eq!((shop.inbox(&plan), shop.status(&plan)), (InboxState::Done, "APPROVED"));
     assert_eq!(shop.get::<PaymentRow>((plan.payment,)).unwrap().pg, None);
     assert!(shop.done().is_empty());
+    shop.pass(5);
     shop.undo(&plan);
+    let payment: PaymentRow = shop.get((plan.payment,)).unwrap();
+    assert_eq!(payment.updated_at.since(payment.created_at).as_secs(), 5);
     assert_eq!((shop.inbox(&plan), shop.status(&plan)), (InboxState::Compensated, "CANCELLED"));
     assert_eq!(shop.pg.charge_calls, 0);
     assert_eq!(shop.news(), ["payment.done", "payment.compensated"]);
@@ -82,9 +86,20 @@ fn a_declined_card_refuses_the_order() {
 fn a_plan_that_does_not_add_up_is_a_fault() {
     let mut shop = Shop::default();
     let mut plan = (*order(1, 500, 0)).clone();
-    plan.total = crate::support::money(499);
+    plan.total = money(499);
     assert!(shop.try_pay(&std::sync::Arc::new(plan)).is_err());
     assert!(shop.rows::<PaymentRow>().is_empty());
+}
+
+#[test]
+fn a_plan_with_an_amount_below_zero_is_a_fault_even_if_it_adds_up() {
+    for (card, points, discount) in [(-1, 501, 0), (501, -1, 0), (501, 0, -1)] {
+        let mut shop = Shop::default();
+        let (card_amount, points, discount) = (money(card), money(points), money(discount));
+        let coupon = Some(PlanCoupon { user_coupon_id: UserCouponId(uuid::Uuid::nil()), discount });
+        let plan = kernel::Plan { card_amount, points, coupon, ..(*order(1, 500, 0)).clone() };
+        assert!(shop.try_pay(&std::sync::Arc::new(plan)).is_err(), "{card_amount} {points} {discount}");
+    }
 }
 
 #[test]
@@ -165,6 +180,38 @@ fn an_outage_raises_one_dead_letter_that_closes_itself_when_the_pg_is_back() {
     shop.pass(70);
     check(&shop, &plan, PAID);
     assert_eq!(shop.letters(), ["PAYMENT REDRIVEN"]);
+}
+
+#[test]
+fn a_letter_that_was_redriven_in_vain_says_what_went_wrong_last() {
+    let (mut shop, _) = paid_with(&[Fault::DoneThenTimeout]);
+    shop.pg.down = true;
+    shop.pass(300);
+    let first = shop.open_letter();
+    assert_eq!(first.error, "connection refused");
+    (shop.pg.down, shop.pg.silent) = (false, true);
+    shop.handle(&first, true);
+    shop.pass(300);
+    let again = shop.open_letter();
+    assert_eq!((again.id, again.error.as_str(), again.first_at), (first.id, "timeout", first.first_at));
+}
+
+#[test]
+fn a_charge_that_is_taken_back_before_it_left_is_not_made() {
+    let (mut shop, plan) = paid_with(&[Fault::NotSent; 100]);
+    let charge = PgRequest::Charge {
+        key: key_of(&plan),
+        amount: 500,
+        currency: "KRW".to_owned(),
+        card_token: "tok_ok".to_owned(),
+        reference: String::new(),
+    };
+    assert_eq!(shop.withdrawn(&plan, charge.clone()), None, "it is wanted");
+    shop.undo(&plan);
+    let detail = "it was taken back before it was sent".to_owned();
+    assert_eq!(shop.withdrawn(&plan, charge), Some(PgAnswer::NotSent { detail }));
+    let query = PgRequest::Query { key: key_of(&plan) };
+    assert_eq!(shop.withdrawn(&plan, query), None, "what only asks goes out");
 }
 
 #[test]
@@ -316,6 +363,7 @@ fn an_order_that_failed_while_the_charge_was_out_gets_its_money_back() {
         assert_eq!(shop.inbox(&plan), InboxState::PendingUndo);
         assert_eq!(shop.pg.cancel_calls, 0, "never cancel what is not known to be charged");
         shop.pass(30);
+        assert_eq!(shop.pg.cancel_reasons, ["TIMED_OUT"], "as the PG's book shows it");
         check(&shop, &plan, GIVEN_BACK);
         assert_eq!(shop.news(), ["payment.pending", "payment.compensated"]);
     }
@@ -422,7 +470,7 @@ fn an_answer_to_an_earlier_call_is_too_late_to_count() {
             asked_at: leg.first_sent_at,
             start_by: leg.first_sent_at,
             trace: leg.trace,
-            request: jumun_payment::gateway::PgRequest::Query { key: leg.key() },
+            request: PgRequest::Query { key: leg.key() },
         },
         answer: PgAnswer::NotFound,
     };

@@ -8,6 +8,7 @@ use jumun_payment::{PaymentPolicy, StartReconciling};
 use kernel::Step;
 use kernel::judge::letters::DeadLetter;
 use kernel::participation::InboxState;
+use smol_str::SmolStr;
 
 /// A shop with `paid` paid orders and reconciliation running.
 fn shop(paid: u128) -> Shop {
@@ -116,5 +117,53 @@ fn a_reading_whose_answer_is_lost_goes_on() {
     shop.crash();
     shop.pg.plant("unknown", 900, shop.now);
     shop.pass(180);
+    assert_eq!(shop.letters(), ["RECONCILIATION OPEN"]);
+}
+
+/// Ten paid orders in a book of four pages, all read but the last.
+fn four_pages(copies: u32) -> Shop {
+    let policy = PaymentPolicy { page_limit: 3, ..crate::support::policy() };
+    let mut shop = Shop::with(policy);
+    shop.copies = copies;
+    shop.command(&StartReconciling).unwrap();
+    for n in 1..=10 {
+        shop.pay(&order(n, 500, 0));
+    }
+    shop.pass(200);
+    shop
+}
+
+#[test]
+fn pages_that_were_read_are_read_again_once_a_day() {
+    let mut shop = four_pages(1);
+    shop.pg.book.get_mut(&key_of(&order(1, 500, 0))).unwrap().status = PgChargeStatus::Cancelled;
+    shop.pass(3_600);
+    assert!(shop.letters().is_empty());
+    shop.pass(86_400);
+    assert_eq!(shop.letters(), ["RECONCILIATION OPEN"]);
+}
+
+#[test]
+fn a_page_that_comes_twice_is_read_once() {
+    let asked = |copies| four_pages(copies).rows::<PgBook>()[0].attempts;
+    assert_eq!(asked(2), asked(1));
+}
+
+#[test]
+fn the_book_of_a_pg_that_the_deployment_left_is_not_read_any_more() {
+    let mut shop = shop(0);
+    let ours = shop.rows::<PgBook>().remove(0);
+    let left = PgBook { pg: "old".into(), next_at: Some(kernel::Timestamp(shop.now)), calling: true, ..ours };
+    shop.put(&left);
+    shop.pass(1);
+    let left: PgBook = shop.get((SmolStr::new("old"),)).unwrap();
+    assert_eq!((left.next_at, left.calling), (None, false));
+}
+
+#[test]
+fn a_charge_of_another_amount_than_ours_is_an_operators_business() {
+    let mut shop = shop(1);
+    shop.pg.book.get_mut(&key_of(&order(1, 500, 0))).unwrap().amount = 499;
+    shop.pass(300);
     assert_eq!(shop.letters(), ["RECONCILIATION OPEN"]);
 }

@@ -1,13 +1,15 @@
 //! Top-ups: charge, then credit; the credit refused, the charge given back.
 
-use crate::support::Shop;
 use crate::support::pg::Fault;
+use crate::support::{Shop, order};
 use jumun_payment::books::ChargeKey;
+use jumun_payment::gateway::PgChargeStatus;
 use jumun_payment::leg::Leg;
-use jumun_payment::{Charge, ChargeStatus, StartReconciling, is_final};
+use jumun_payment::{Charge, ChargeStatus, StartReconciling, Webhook, is_final};
 use kernel::ids::ChargeId;
 use kernel::participation::{Inbox, InboxState};
-use kernel::{Kind, Reason, Refused, Said, Step};
+use kernel::{Kind, Plan, Reason, Refused, Said, Step};
+use std::sync::Arc;
 
 fn check(shop: &Shop, id: ChargeId, status: ChargeStatus, reason: Option<&str>, held: i64) {
     let charge = shop.charge(id);
@@ -113,15 +115,51 @@ fn an_unanswered_credit_can_be_redriven_or_ended_by_note() {
     }
 }
 
+fn plan_of(id: ChargeId) -> Arc<Plan> {
+    let steps = vec![Step::CHARGE, Step::CREDIT];
+    Arc::new(Plan { saga: id.into(), steps, ..(*order(1, 1_000, 0)).clone() })
+}
+
+#[test]
+fn a_credit_that_was_compensated_gives_the_charge_back() {
+    let (mut shop, id) = begun(&[]);
+    shop.credit = None;
+    shop.pass(1);
+    let cause = Some(Reason::of("CREDIT_REFUSED"));
+    shop.hear(&plan_of(id), &Said::Compensated { step: Step::CREDIT, cause });
+    shop.pass(1);
+    check(&shop, id, ChargeStatus::Cancelled, Some("CREDIT_REFUSED"), 0);
+}
+
+#[test]
+fn points_that_were_credited_before_the_money_is_held_complete_nothing() {
+    let (mut shop, id) = begun(&[]);
+    shop.hear(&plan_of(id), &Said::Done { step: Step::CREDIT, prior: Vec::new() });
+    assert_eq!(
+        (shop.charge(id).status, shop.alerts.as_slice()),
+        (ChargeStatus::Pending, ["top_up_odd"].as_slice())
+    );
+}
+
+#[test]
+fn what_the_book_shows_does_not_put_off_the_credit() {
+    let (mut shop, id) = begun(&[]);
+    shop.credit = None;
+    shop.pass(2);
+    let asked_again = shop.charge(id).next_at;
+    shop.pg.book.values_mut().for_each(|charge| charge.status = PgChargeStatus::Cancelled);
+    shop.command(&Webhook { key: id.to_string() }).unwrap();
+    shop.now += 1;
+    shop.pass(0);
+    let charge = shop.charge(id);
+    assert_eq!((charge.leg_letter.is_some(), charge.next_at), (true, asked_again));
+}
+
 #[test]
 fn answers_of_the_credit_count_once() {
     let (mut shop, id) = begun(&[]);
     shop.pass(1);
-    let plan = std::sync::Arc::new(kernel::Plan {
-        saga: id.into(),
-        steps: vec![Step::CHARGE, Step::CREDIT],
-        ..(*crate::support::order(1, 1_000, 0)).clone()
-    });
+    let plan = plan_of(id);
     shop.hear(&plan, &Said::Done { step: Step::CREDIT, prior: Vec::new() });
     assert!(shop.alerts.is_empty());
     shop.hear(&plan, &Said::Refused { step: Step::CREDIT, reason: Reason::TIMED_OUT });
@@ -135,7 +173,8 @@ fn a_top_up_with_an_open_letter_is_not_final() {
     let (mut shop, id) = begun(&[Fault::DoneThenTimeout]);
     shop.pg.down = true;
     shop.pass(100);
-    assert!(shop.charge(id).leg_letter.is_some());
+    let declined = Charge { status: ChargeStatus::Declined, ..shop.charge(id) };
+    assert!(declined.leg_letter.is_some() && !is_final(&declined));
     shop.handle(&shop.open_letter(), false);
     check_resolved(&shop, id);
 }

@@ -3,9 +3,10 @@
 
 pub(crate) mod pg;
 
+use jumun_payment::gateway::{PgAnswer, PgRequest};
 use jumun_payment::leg::{Leg, LegState};
 use jumun_payment::{Charge, Payment, PaymentPolicy, PaymentRow, PgAnswered, PgCall, TopUp, TopUpReply};
-use kernel::domain::{Cx, Effects, Heard, Input, Keys, Participant};
+use kernel::domain::{Cx, Effects, Heard, Input, Keys, OutsideCall, Participant};
 use kernel::ids::{ChargeId, CountingIds, PaymentId, SagaId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::participation::{self, Inbox, InboxState};
@@ -297,6 +298,21 @@ impl Shop {
         self.answers.clear();
     }
 
+    /// What a call of `plan`'s leg is answered that has not left yet, if it need not any more.
+    pub(crate) fn withdrawn(&self, plan: &Plan, request: PgRequest) -> Option<PgAnswer> {
+        let leg = self.leg(plan);
+        let key = (leg.saga, leg.step);
+        let mut state = WorkingSet::default();
+        let row = self.get::<Inbox>(key.clone()).map(|inbox| inbox.to_row());
+        state.offer(Inbox::TABLE, Key::from(key.clone()), row);
+        let asked_at = Timestamp(self.now);
+        let call =
+            PgCall { leg: Some(key), attempt: 1, asked_at, start_by: asked_at, trace: leg.trace, request };
+        let call = OutsideCall { by: self.domain.name(), request: Arc::new(call) };
+        let withdrawn = self.domain.withdraw(&call, &state).unwrap()?;
+        Some(withdrawn.downcast_ref::<PgAnswered>().unwrap().answer.clone())
+    }
+
     /// Delivers an answer again that was meant for an earlier call.
     pub(crate) fn deliver(&mut self, answered: &PgAnswered) {
         self.commit(&Work::Input(&Input::Command(answered)));
@@ -354,8 +370,9 @@ impl Shop {
     /// Money that our inbox rows say is held, by PG key.
     pub(crate) fn done(&self) -> BTreeMap<String, i64> {
         let done = self.rows::<Inbox>().into_iter().filter(|row| row.state == InboxState::Done);
-        let step = self.domain.participants()[0];
-        done.flat_map(|row| step.movements(&row.receipt.unwrap()).unwrap())
+        let steps = self.domain.participants();
+        let step = |name| *steps.iter().find(|step| step.step() == name).unwrap();
+        done.flat_map(|row| step(row.step).movements(&row.receipt.unwrap()).unwrap())
             .map(|moved| (moved.account.strip_prefix("pg:").unwrap().to_owned(), moved.amount))
             .collect()
     }

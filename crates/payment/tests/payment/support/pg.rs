@@ -43,6 +43,8 @@ pub(crate) struct Pg {
     pub(crate) charge_keys: BTreeSet<String>,
     pub(crate) charge_calls: u32,
     pub(crate) cancel_calls: u32,
+    /// Why each cancel was asked for.
+    pub(crate) cancel_reasons: Vec<String>,
     /// Cancels of what was never charged: must stay none.
     pub(crate) wrong_cancels: u32,
 }
@@ -73,8 +75,9 @@ impl Pg {
                 self.charge_keys.insert(key.clone());
                 self.charge_calls += 1;
             }
-            PgRequest::Cancel { key, .. } => {
+            PgRequest::Cancel { key, reason } => {
                 self.cancel_calls += 1;
+                self.cancel_reasons.push(reason.clone());
                 self.wrong_cancels += u32::from(!self.book.contains_key(key));
             }
             PgRequest::Query { .. } | PgRequest::List { .. } => {}
