@@ -1,11 +1,13 @@
 //! Composition: a topology's databases, the domains placed in them, and the adapters of their outside calls, as one shop.
 
+use crate::aids::{self, Locks};
 use crate::databases::{self, Storage};
 use crate::rebuild;
 use kernel::DomainName;
 use kernel::ids::Ids;
 use runtime::adapters::V7Ids;
 use runtime::ports::clock::Clock;
+use runtime::ports::guard::Guard;
 use runtime::ports::outside::Outside;
 use runtime::{SystemParts, Worker, WorkerConfig};
 use shop::{Domains, Shop};
@@ -24,6 +26,8 @@ pub struct Setup<'a> {
     pub outside: BTreeMap<DomainName, Arc<dyn Outside>>,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
+    /// Where the locks of guarded units are kept, if anywhere.
+    pub locks: Option<Locks>,
     /// Settings of the loops.
     pub config: WorkerConfig,
 }
@@ -41,12 +45,14 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     rebuild::views(&mut opened, &topology)?;
     let clock = Arc::clone(&setup.clock);
     let ids = move || Box::new(V7Ids::new(Arc::clone(&clock), 0)) as Box<dyn Ids + Send>;
+    let guards = aids::guards(setup.locks.as_ref(), &topology, &opened, &setup.clock)?;
+    let named = guards.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard) as Arc<dyn Guard>));
     let parts = SystemParts {
         registry: registry.clone(),
         topology,
         opened,
         elsewhere: Vec::new(),
-        guards: BTreeMap::new(),
+        guards: named.collect(),
         clock: setup.clock,
         ids: Box::new(ids),
         outside: setup.outside,
@@ -55,5 +61,8 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     };
     let (system, workers) = parts.assemble()?;
     let shop = Shop::new(system, registry, &setup.domains)?;
+    for guard in guards.into_values() {
+        shop.show_aid(guard);
+    }
     Ok((shop, workers))
 }

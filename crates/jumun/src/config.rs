@@ -1,5 +1,6 @@
 //! Configuration: flags over `JUMUN_…` environment over a TOML file over defaults, parsed into types that hold what they need.
 
+use crate::aids::Locks;
 use crate::databases::Storage;
 use crate::servers::Servers;
 use anyhow::{Context, bail};
@@ -9,6 +10,7 @@ use figment::providers::{Env, Format, Serialized, Toml};
 use http_api::{RateLimit, RateLimits};
 use kernel::Currency;
 use pg::simulator::DEFAULT_SECRET_KEY;
+use redis_adapters::Target;
 use serde::{Deserialize, Serialize};
 use shop::Policies;
 use std::collections::BTreeMap;
@@ -58,6 +60,10 @@ pub struct File {
     pub pg: PgFile,
     /// The data platform.
     pub delivery: DeliveryFile,
+    /// Best sellers.
+    pub ranking: RankingFile,
+    /// The lock of units of which several instances run.
+    pub guard: GuardFile,
 }
 
 /// The payment gateway's settings.
@@ -93,6 +99,30 @@ pub struct DeliveryFile {
     pub inline_sendings: u32,
     /// And how long the receiver may take to answer each of them. All of it has to fit well inside `deadline_s`.
     pub inline_call_timeout_s: u64,
+}
+
+/// How best sellers are answered.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RankingFile {
+    /// The URL of a Redis that keeps a copy of the book of sales; else the book itself answers.
+    pub redis: Option<Secret>,
+}
+
+/// The lock that keeps instances of a unit from fighting over rows.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GuardFile {
+    /// The URL of a Redis that keeps it; else row locks alone keep them apart.
+    pub redis: Option<Secret>,
+    /// How long it outlives an instance that ends without giving it up.
+    pub ttl_s: u64,
+}
+
+impl Default for GuardFile {
+    fn default() -> Self {
+        Self { redis: None, ttl_s: 5 }
+    }
 }
 
 /// A value that is never shown.
@@ -142,6 +172,8 @@ impl Default for File {
             signing_key: None,
             pg: PgFile::default(),
             delivery: DeliveryFile::default(),
+            ranking: RankingFile::default(),
+            guard: GuardFile::default(),
         }
     }
 }
@@ -204,6 +236,10 @@ pub struct Config {
     pub policies: Policies,
     /// The servers that hold the databases, if they are not files.
     pub servers: Option<Servers>,
+    /// The Redis that keeps a copy of best sellers.
+    pub best_sellers: Option<Target>,
+    /// Where the locks of guarded units are kept.
+    pub locks: Option<Locks>,
 }
 
 /// The name that the built-in PG adapter goes by, in payments and in its webhook's path.
@@ -245,6 +281,7 @@ impl Config {
         for (name, seconds) in [
             ("deadline_s", file.deadline_s),
             ("created_expiry_s", file.created_expiry_s),
+            ("guard.ttl_s", file.guard.ttl_s),
             ("delivery.inline_call_timeout_s", file.delivery.inline_call_timeout_s),
         ] {
             if seconds == 0 {
@@ -282,7 +319,10 @@ impl Config {
         policies.payment.cancel_budget = policies.payment.budget;
         let call_timeout = Duration::from_secs(file.delivery.inline_call_timeout_s);
         policies.delivery.step = StepPolicy::new(file.delivery.inline_sendings, call_timeout);
-        Ok(Self { file, currency, rate_limits, policies, servers })
+        let best_sellers = redis("ranking.redis", file.ranking.redis.as_ref())?;
+        let ttl = Duration::from_secs(file.guard.ttl_s);
+        let locks = redis("guard.redis", file.guard.redis.as_ref())?.map(|redis| Locks { redis, ttl });
+        Ok(Self { file, currency, rate_limits, policies, servers, best_sellers, locks })
     }
 
     /// Where the databases are.
@@ -319,6 +359,8 @@ const TEXTS: &[&str] = &[
     "pg.webhook_secret",
     "delivery.url",
     "delivery.secret",
+    "ranking.redis",
+    "guard.redis",
 ];
 
 /// `figment`, and over it what the environment says.
@@ -333,6 +375,11 @@ fn environment(figment: Figment) -> Figment {
     texts.fold(figment, |figment, (name, text)| {
         figment.merge(Serialized::global(&setting(name.as_str()), text))
     })
+}
+
+/// The Redis that the setting called `name` says.
+fn redis(name: &str, url: Option<&Secret>) -> anyhow::Result<Option<Target>> {
+    url.map(|url| url.0.parse().with_context(|| name.to_owned())).transpose()
 }
 
 fn rate_limits(text: &str) -> anyhow::Result<RateLimits> {

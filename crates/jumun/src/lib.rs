@@ -3,6 +3,7 @@
 //! This crate puts the parts together: as the one binary `jumun`, and as a library for applications that add participants of
 //! their own (see `docs/adding-a-participant.md`).
 
+pub mod aids;
 pub mod compose;
 pub mod config;
 pub mod databases;

@@ -1,5 +1,6 @@
 //! A whole server in this process: data folder, payment gateway, shop, HTTP.
 
+use crate::aids;
 use crate::compose::{Setup, compose};
 use crate::config::{Config, PG_NAME};
 use crate::folder::Folder;
@@ -13,6 +14,7 @@ use payment::StartReconciling;
 use pg::simulator::{DEFAULT_SECRET_KEY, Simulator, SimulatorConfig, WebhookConfig};
 use pg::webhook::StandardWebhook;
 use pg::{PaymentGateway, SimulatorClient, SimulatorClientConfig};
+use redis_adapters::ranking::Following;
 use runtime::WorkerConfig;
 use runtime::adapters::SystemClock;
 use runtime::ports::clock::Clock;
@@ -37,6 +39,7 @@ pub struct Server {
     first_admin: Option<FirstAdmin>,
     closing: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
+    best_sellers: Option<Following>,
     _folder: Arc<Folder>,
 }
 
@@ -78,10 +81,12 @@ impl Server {
             domains,
             storage: config.storage(),
             outside,
-            clock,
+            clock: Arc::clone(&clock),
+            locks: config.locks.clone(),
             config: worker_config(config),
         })
         .with_context(|| format!("topology {}", config.file.topology))?;
+        let best_sellers = aids::best_sellers(config, &shop, &clock)?;
         shop.start(workers, config.file.batch_cap)?;
         let signing_key = match &config.file.signing_key {
             Some(key) => key.0.clone().into_bytes(),
@@ -103,7 +108,7 @@ impl Server {
             tasks.push(serve(listener, http_api::metrics_app(state), closed.clone()));
         }
         tasks.push(housekeep(Arc::clone(&shop), Duration::from_secs(config.file.log_retention_s), closed));
-        Ok(Self { shop, address, simulator, first_admin, closing, tasks, _folder: folder })
+        Ok(Self { shop, address, simulator, first_admin, closing, tasks, best_sellers, _folder: folder })
     }
 
     /// Where HTTP listens.
@@ -140,8 +145,12 @@ impl Server {
                 task.abort();
             }
         }
-        let shop = self.shop;
-        if tokio::task::spawn_blocking(move || shop.stop()).await.is_err() {
+        let (shop, best_sellers) = (self.shop, self.best_sellers);
+        let stop = move || {
+            drop(best_sellers);
+            shop.stop();
+        };
+        if tokio::task::spawn_blocking(stop).await.is_err() {
             tracing::error!("the shop ended by a panic");
         }
         if let Some(simulator) = self.simulator {

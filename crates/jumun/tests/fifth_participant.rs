@@ -28,6 +28,7 @@ fn gift_shop() -> Arc<Shop> {
         storage: Storage::Memory,
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
+        locks: None,
         config: WorkerConfig::default(),
     })
     .unwrap();

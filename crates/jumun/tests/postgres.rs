@@ -91,6 +91,7 @@ fn start(servers: &Servers, topology: &str) -> Arc<Shop> {
         storage: Storage::Postgres(servers),
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
+        locks: None,
         // Other instances' work is found within a moment.
         config: WorkerConfig { look_every: Duration::from_millis(20), ..WorkerConfig::default() },
     })

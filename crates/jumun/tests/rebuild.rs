@@ -35,6 +35,7 @@ fn start(data: &Path) -> Arc<Shop> {
         storage: Storage::Folder(data),
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
+        locks: None,
         config: WorkerConfig::default(),
     })
     .unwrap();
@@ -155,6 +156,7 @@ async fn another_database_that_missed_pruned_rows_is_refused() {
         storage: Storage::Folder(data),
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
+        locks: None,
         config: WorkerConfig::default(),
     };
     let error = compose(setup).err().unwrap().to_string();

@@ -78,6 +78,8 @@ pub struct Unit {
     pub domains: Vec<DomainName>,
     /// Those of them that keep a store of their own beside the unit's (CQRS read models).
     pub own_store: Vec<DomainName>,
+    /// Whether a lock keeps its instances from fighting over rows, where one is configured.
+    pub guarded: bool,
 }
 
 /// One database: what one batch loop runs over.
@@ -198,6 +200,8 @@ struct UnitTable {
     domains: Vec<Spanned<String>>,
     #[serde(default)]
     own_store: Vec<Spanned<String>>,
+    #[serde(default)]
+    guarded: bool,
 }
 
 #[derive(Deserialize)]
@@ -260,6 +264,12 @@ impl Topology {
             }
         }
         databases
+    }
+
+    /// Whether a lock keeps instances from fighting over the rows of `database`, where one is configured.
+    #[must_use]
+    pub fn is_guarded(&self, database: &Database) -> bool {
+        self.units.iter().any(|unit| unit.name == database.unit && unit.guarded)
     }
 
     /// The route of `step`, if it has one.

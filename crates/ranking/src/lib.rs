@@ -3,11 +3,13 @@
 //! The `sales` table is the book. Whatever serves best sellers faster (a Redis sorted set per day) is built from it and can
 //! be rebuilt from it. Ranking follows orders and can fail none.
 
+mod changes;
 mod sales;
 
 #[cfg(test)]
 mod tests;
 
+pub use changes::{Changes, changes};
 pub use sales::{BEST_SELLERS_GROUP, BEST_SELLERS_SUM, Sale, Sales, SalesReceipt, SoldLine, first_day};
 
 use kernel::{Cx, DecideError, Domain, DomainName, Input, Keys, Participant, Record, Table, WorkingSet};

@@ -139,7 +139,7 @@ fn count(day: i64, line: &PlanLine, state: &mut WorkingSet) -> Result<(), Decide
 
 /// The day that a final word dates the sale to. A cancel says the same day as the confirmation that it takes back, so action
 /// and compensation name the same rows.
-fn settled_day(said: &Said) -> Option<i64> {
+pub(crate) fn settled_day(said: &Said) -> Option<i64> {
     match said {
         Said::Confirmed { settled_at: at } | Said::Cancelled { confirmed_at: at, .. } => Some(at.day()),
         Said::Created

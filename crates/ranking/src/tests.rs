@@ -1,9 +1,11 @@
 //! The step `sales` under the participation rule, as the runtime would drive it.
 
-use crate::{Ranking, Sale, Sales, first_day};
+use crate::{Ranking, Sale, Sales, changes, first_day};
 use kernel::ids::{CountingIds, Ids, PaymentId, ProductId, SagaId, UserId};
 use kernel::testbed::Testbed;
-use kernel::{Currency, Money, Participant, Plan, PlanLine, Reason, Said, Step, Timestamp};
+use kernel::{
+    Currency, Entry, Money, Participant, Plan, PlanLine, Reason, Said, SaidEvent, Step, Timestamp, Trace,
+};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -115,6 +117,71 @@ fn a_receipt_moves_units_by_day_and_product() {
     assert_eq!(moved.len(), 1);
     assert_eq!((moved[0].account.as_str(), moved[0].amount), (format!("sales:20:{product}").as_str(), 4));
     assert!(Sales.movements("nonsense").is_err());
+}
+
+/// The row of the orders' log in which `said` stands.
+fn entry(plan: &Arc<Plan>, said: Said) -> Entry {
+    let by = kernel::DomainName::of("order");
+    Entry {
+        v: Entry::VERSION,
+        key: plan.saga.0,
+        at: Timestamp(9 * DAY),
+        trace: Trace::default(),
+        plan: Some(Arc::clone(plan)),
+        events: vec![SaidEvent { by, said }],
+    }
+}
+
+/// Day, product's number and units of what the rows of these words change.
+fn changed(words: &[(&Arc<Plan>, Said)]) -> Vec<(i64, u128, i64)> {
+    let entries: Vec<Entry> = words.iter().map(|(plan, said)| entry(plan, said.clone())).collect();
+    let changes = changes(&entries).unwrap();
+    let by_day = changes.into_iter().flat_map(|(day, products)| {
+        products.into_iter().map(move |((product, _), units)| (day, product.0.as_u128(), units))
+    });
+    by_day.collect()
+}
+
+#[test]
+fn only_a_final_word_about_a_sale_changes_best_sellers() {
+    let order = plan(1, 0, &[(1, 3), (2, 5)]);
+    assert_eq!(changed(&[(&order, Said::Placed)]), []);
+    let failed = Said::Failed { reason: Reason::OUT_OF_STOCK, steps: Vec::new() };
+    assert_eq!(changed(&[(&order, failed)]), []);
+    assert_eq!(changed(&[(&order, confirmed(2))]), [(2, 1, 3), (2, 2, 5)]);
+    assert_eq!(changed(&[(&order, cancelled(2))]), [(2, 1, -3), (2, 2, -5)]);
+    assert_eq!(changed(&[(&order, confirmed(2)), (&order, cancelled(2))]), []);
+    let other = plan(1, 1, &[(2, 1)]);
+    assert_eq!(changed(&[(&order, confirmed(2)), (&other, confirmed(2))]), [(2, 1, 3), (2, 2, 6)]);
+    let countless = plan(1, 2, &[(1, i64::MAX)]);
+    let twice = [entry(&countless, confirmed(2)), entry(&countless, confirmed(2))];
+    assert!(changes(&twice).is_none());
+}
+
+proptest! {
+    #[test]
+    fn whoever_passes_every_row_once_has_what_the_book_has(
+        orders in prop::collection::vec(
+            (prop::collection::btree_map(0_u128..4, 1_i64..100, 1..4), 0_i64..3, any::<bool>()), 1..8)
+    ) {
+        let mut bench = bench();
+        let mut words = Vec::new();
+        let plans: Vec<_> = orders.iter().enumerate().map(|(number, (lines, ..))| {
+            let lines: Vec<(u128, i64)> = lines.iter().map(|(product, count)| (*product, *count)).collect();
+            plan(1, u64::try_from(number).unwrap(), &lines)
+        }).collect();
+        for (plan, (_, day, is_cancelled)) in plans.iter().zip(&orders) {
+            hear(&mut bench, Does::Acts, plan, &confirmed(*day));
+            words.push((plan, confirmed(*day)));
+            if *is_cancelled {
+                hear(&mut bench, Does::Compensates, plan, &cancelled(*day));
+                words.push((plan, cancelled(*day)));
+            }
+        }
+        let mut sold = sold(&bench);
+        sold.retain(|(.., units)| *units != 0);
+        prop_assert_eq!(changed(&words), sold);
+    }
 }
 
 proptest! {

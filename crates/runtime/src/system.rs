@@ -237,18 +237,25 @@ impl System {
         book.map(|(_, reader)| reader).ok_or_else(|| elsewhere(domain))
     }
 
+    /// The log of `domain`'s database, here or elsewhere: one feed, or one a lane.
+    ///
+    /// # Errors
+    /// If no unit holds the domain.
+    pub fn feeds(&self, domain: &DomainName) -> Result<Vec<Arc<dyn Feed>>, CommandError> {
+        if let Some(home) = self.home(domain) {
+            return Ok(vec![Arc::clone(&home.tail) as Arc<dyn Feed>]);
+        }
+        let mut others = self.elsewhere.iter();
+        let other = others.find(|other| other.database.domains.contains(domain));
+        Ok(other.ok_or_else(|| elsewhere(domain))?.feeds.clone())
+    }
+
     /// Shows everything that `domain` says to `observer`, here or elsewhere.
     ///
     /// # Errors
     /// If no unit holds the domain.
     pub fn observe(&self, domain: &DomainName, observer: &Arc<dyn Observer>) -> Result<(), CommandError> {
-        if let Some(home) = self.home(domain) {
-            home.tail.observe(Arc::clone(observer));
-            return Ok(());
-        }
-        let mut others = self.elsewhere.iter();
-        let other = others.find(|other| other.database.domains.contains(domain));
-        for feed in &other.ok_or_else(|| elsewhere(domain))?.feeds {
+        for feed in self.feeds(domain)? {
             feed.observe(Arc::clone(observer));
         }
         Ok(())

@@ -64,6 +64,9 @@ impl Service for RedisServer {
     fn command(&self, place: &Place) -> Result<Command> {
         let mut command = Command::new(&self.program);
         command.arg(configuration(place));
+        if self.settings.iter().any(|(name, _)| name == "sentinel") {
+            command.arg("--sentinel");
+        }
         Ok(command)
     }
 
@@ -93,10 +96,26 @@ impl Redis {
         Self::once(&SHARED)
     }
 
+    /// Starts a sentinel that watches `master` under this name; it asks for a password of its own.
+    ///
+    /// # Errors
+    /// As [`Throwaway::start`].
+    pub fn sentinel_of(master: &Self, name: &str) -> Result<Self> {
+        let monitor = format!("monitor {name} 127.0.0.1 {} 1", master.port());
+        let login = format!("auth-pass {name} {}", master.service().access.password());
+        Self::with(&[("sentinel", monitor.as_str()), ("sentinel", login.as_str())])
+    }
+
     /// Its URL, with the password.
     #[must_use]
     pub fn url(&self) -> String {
         self.service().url()
+    }
+
+    /// Its password.
+    #[must_use]
+    pub fn password(&self) -> &str {
+        self.service().access.password()
     }
 
     /// Gives a command, beside whatever the test itself does, and returns what is answered, a line a value.

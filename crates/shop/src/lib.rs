@@ -3,6 +3,7 @@
 //! This is the only crate that knows all domains. An application adds a participant with [`Domains::with`]: one crate, one line,
 //! one topology.
 
+pub mod aids;
 pub mod domains;
 pub mod facts;
 pub mod lists;

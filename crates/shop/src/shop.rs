@@ -1,22 +1,26 @@
 //! The facade: what HTTP, the command line and applications use.
 
+use crate::aids::{Aid, BestSellersCopy};
 use crate::domains::{Domains, steps_of};
 use crate::facts::{Catalogue, Facts, LocalFacts, load, read};
 use crate::poll::Polls;
 use crate::quoter::{Ask, Quoter, QuoterParts};
+use crate::reads::BestSeller;
 use crate::replica_facts::ReplicaFacts;
 use kernel::error::Refused;
 use kernel::ids::OrderId;
 use kernel::topology::{QuoteFrom, Topology};
-use kernel::{Command, Currency, DomainName, Key, Record, Trace};
+use kernel::{Command, Currency, DomainName, Key, Record, Timestamp, Trace};
 use order::{Born, KeyHash, Order};
 use parking_lot::Mutex;
+use ranking::first_day;
 use runtime::ports::store::{Query, Reader, StoreError};
 use runtime::tail::Observer;
 use runtime::watch::Watch;
 use runtime::{CommandError, Feed, Registry, System, Worker};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 /// Why something could not be had.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -44,9 +48,13 @@ pub struct Shop {
     charges: Arc<Watch>,
     polls: Arc<Polls>,
     currency: Currency,
+    best_sellers: OnceLock<Arc<dyn BestSellersCopy>>,
+    aids: Mutex<Vec<Arc<dyn Aid>>>,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
+/// How long a read waits for a copy that has not followed the orders far enough yet, before it asks the book.
+const COPY_PATIENCE: Duration = Duration::from_millis(100);
 /// Most orders that wait for a quote.
 const WAITING_QUOTES: usize = 10_000;
 
@@ -96,6 +104,8 @@ impl Shop {
             charges,
             polls: Arc::default(),
             currency: domains.currency(),
+            best_sellers: OnceLock::new(),
+            aids: Mutex::default(),
             threads: Mutex::default(),
         }))
     }
@@ -221,6 +231,43 @@ impl Shop {
     /// The polls that are under way.
     pub(crate) fn polls(&self) -> &Arc<Polls> {
         &self.polls
+    }
+
+    /// Has `copy` asked for best sellers before the book is. The first one that is given stays.
+    pub fn show_best_sellers_by(&self, copy: Arc<dyn BestSellersCopy>) {
+        let aid: Arc<dyn Aid> = Arc::clone(&copy) as Arc<dyn Aid>;
+        if self.best_sellers.set(copy).is_ok() {
+            self.show_aid(aid);
+        }
+    }
+
+    /// Shows an aid among those that operators look at.
+    pub fn show_aid(&self, aid: Arc<dyn Aid>) {
+        self.aids.lock().push(aid);
+    }
+
+    /// What does not help at the moment, each with the reason.
+    #[must_use]
+    pub fn missing_aids(&self) -> Vec<String> {
+        let aids = self.aids.lock().clone();
+        aids.iter().filter_map(|aid| Some(format!("{}: {}", aid.name(), aid.trouble()?))).collect()
+    }
+
+    /// At most `limit` of the products that sold best in the last `days` days, best first, from a copy of the book that has followed the
+    /// orders as far as they are known here. `None`: ask the book.
+    pub async fn best_sellers_of_copy(
+        &self,
+        now: Timestamp,
+        days: u32,
+        limit: u32,
+    ) -> Option<Vec<BestSeller>> {
+        let copy = Arc::clone(self.best_sellers.get()?);
+        let orders = self.system.home(&DomainName::of("order"))?;
+        let (log, (_, head)) = (orders.tail.name(), orders.tail.head());
+        // If it takes longer, the copy says itself that it is not there yet.
+        let _ = tokio::time::timeout(COPY_PATIENCE, copy.progress().wait_for(log, head)).await;
+        let window = first_day(now, days)..=now.day();
+        tokio::task::spawn_blocking(move || copy.best(head, window, limit)).await.ok()?
     }
 
     /// Waits until the views of `domain` show everything that orders have said up to now: a read just after a write shows it.

@@ -1,4 +1,4 @@
-//! What sold best, from the book of sales.
+//! What sold best: from a copy of the book of sales, if there is one that has heard enough, else from the book.
 
 use crate::app::AppState;
 use crate::describe::Anyone;
@@ -74,16 +74,21 @@ async fn list_bestsellers(
     Params(window): Params<Window>,
 ) -> Result<Json<BestSellersBody>, Problem> {
     window.check()?;
-    catch_up(&state, "ranking").await?;
-    let now = state.now();
-    let sold = best_sellers(state.shop().reader("ranking")?, now, window.days, window.limit)
-        .map_err(ShopError::from)?;
+    let sold = match state.shop().best_sellers_of_copy(state.now(), window.days, window.limit).await {
+        Some(sold) => sold,
+        None => from_book(&state, &window).await?,
+    };
     let ids = sold.iter().map(|best| (best.product,));
     let products: Vec<Product> = load(state.shop().reader("product")?, ids).map_err(ShopError::from)?;
     let names: BTreeMap<ProductId, SmolStr> =
         products.into_iter().map(|product| (product.id, product.name)).collect();
     let items = sold.into_iter().zip(1..).map(|(best, rank)| show(best, rank, &names)).collect();
     Ok(Json(BestSellersBody { items }))
+}
+
+async fn from_book(state: &AppState, window: &Window) -> Result<Vec<BestSeller>, ShopError> {
+    catch_up(state, "ranking").await?;
+    Ok(best_sellers(state.shop().reader("ranking")?, state.now(), window.days, window.limit)?)
 }
 
 fn show(best: BestSeller, rank: u32, names: &BTreeMap<ProductId, SmolStr>) -> BestSellerBody {

@@ -25,20 +25,29 @@ pub(crate) fn metrics() -> OpenApiRouter<AppState> {
 /// How the process is.
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
-    /// `ok`.
+    /// `ok`; or `degraded`: it serves, but without something that helps it.
     status: &'static str,
+    /// What is missing then, and why.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+}
+
+impl Health {
+    fn lacking(missing: Vec<String>) -> Self {
+        Self { status: if missing.is_empty() { "ok" } else { "degraded" }, missing }
+    }
 }
 
 /// The process lives.
 #[utoipa::path(get, path = "/healthz", tag = "operations", security(()), responses((status = 200, body = Health)))]
 async fn get_health() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health::lacking(Vec::new()))
 }
 
 /// How long a database may take to answer before it counts as not ready.
 const ANSWER: Duration = Duration::from_secs(2);
 
-/// Every database answers, and takes commands.
+/// Every database answers, and takes commands. What only helps (Redis) may be missing.
 #[utoipa::path(
     get, path = "/readyz", tag = "operations", security(()),
     responses((status = 200, body = Health), (status = 503, description = "not yet, or no more", body = ProblemDocument, content_type = PROBLEM))
@@ -55,7 +64,7 @@ async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Pr
     });
     let not_ready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail);
     match tokio::time::timeout(ANSWER, asked).await {
-        Ok(Ok(away)) if away.is_empty() => Ok(Json(Health { status: "ok" })),
+        Ok(Ok(away)) if away.is_empty() => Ok(Json(Health::lacking(state.shop().missing_aids()))),
         Ok(Ok(away)) => Err(not_ready(format!("not serving: {}", away.join(", ")))),
         Ok(Err(_)) | Err(_) => Err(not_ready("a database does not answer".to_owned())),
     }

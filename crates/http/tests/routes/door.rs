@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Method, Request};
 use jumun_http::{AppState, HttpConfig, RateLimit, RateLimits};
 use kernel::Trace;
 use serde_json::{Value, json};
+use shop::aids::Aid;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use tower::ServiceExt;
@@ -305,6 +306,19 @@ async fn administrators_see_orders_and_what_was_said_about_them() {
     );
 }
 
+/// An aid that does not help.
+struct Lost;
+
+impl Aid for Lost {
+    fn name(&self) -> &'static str {
+        "a crutch"
+    }
+
+    fn trouble(&self) -> Option<String> {
+        Some("it was lent".to_owned())
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_see_health_metrics_and_the_description() {
     let door = Door::new(RateLimits::default());
@@ -328,6 +342,11 @@ async fn operators_see_health_metrics_and_the_description() {
     for path in ["/v1/users", "/v1/admin/dead-letters/{id}/redrive", "/v1/orders/{id}/events", "/metrics"] {
         assert!(api.body["paths"].get(path).is_some(), "{path}");
     }
+    door.world.shop.show_aid(Arc::new(Lost));
+    assert_eq!(
+        door.ask(Method::GET, "/readyz", &[], None).await.body,
+        json!({"status": "degraded", "missing": ["a crutch: it was lent"]})
+    );
     door.world.shop.stop();
     assert_eq!(door.ask(Method::GET, "/readyz", &[], None).await.problem(), (503, "NOT_READY"));
 }

@@ -4,7 +4,7 @@ use super::{Ended, SystemArgs, block_on, say, stopped};
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 use jumun::folder::Folder;
-use jumun::{Config, databases, topologies};
+use jumun::{Config, aids, databases, topologies};
 use kernel::ids::ProductId;
 use kernel::judge::SagaStatus;
 use kernel::state::Write;
@@ -12,8 +12,12 @@ use kernel::topology::{Database, Topology};
 use kernel::{DomainName, Entry, Key, Record, Said, Step};
 use order::Order;
 use ranking::Sale;
-use runtime::Registry;
+use redis_adapters::Target;
+use redis_adapters::ranking::Source;
+use runtime::adapters::SystemClock;
+use runtime::ports::clock::Clock;
 use runtime::ports::store::{Cursor, Position, Query, Reader, StoredLogRow};
+use runtime::{Feed, Registry, Tail};
 use shop::Domains;
 use shop::facts::{load, read};
 use smol_str::SmolStr;
@@ -32,7 +36,8 @@ enum Subcommands {
     /// Recompute the book of sales by day from the orders of a stopped system, and print what changed
     ///
     /// Counts every confirmed order on the day it was confirmed; cancelled and failed ones do not count. Where the book is right
-    /// nothing is written. If ranking has not heard of every order yet, the system is started for as long as that takes.
+    /// nothing is written. If ranking has not heard of every order yet, the system is started for as long as that takes. If a Redis keeps
+    /// a copy (`ranking.redis`), that is built anew from the book.
     Rebuild(Rebuild),
 }
 
@@ -73,6 +78,10 @@ impl RankingCommand {
         match changes.len() {
             0 => say("best sellers: right as they were, nothing changed")?,
             count => say(format_args!("best sellers: rebuilt, {count} rows changed"))?,
+        }
+        if let Some(target) = &config.best_sellers {
+            books.rebuild_copy(&config, target).context("the book is right, but not its copy in Redis")?;
+            say("best sellers in Redis: built from the book")?;
         }
         Ok(Ended::Well)
     }
@@ -171,6 +180,18 @@ impl Books {
         route.is_some_and(|route| {
             route.acts_on.iter().chain(&route.compensates_on).any(|word| word.as_str() == name)
         })
+    }
+
+    /// Builds a new copy from the book, and lets it answer.
+    fn rebuild_copy(&self, config: &Config, target: &Target) -> anyhow::Result<()> {
+        let readers = self.readers(config)?;
+        let reader = |database: &Database| readers.get(&database.name).context("a database is missing");
+        let log = Tail::new(&self.orders.name, Arc::clone(reader(&self.orders)?))?;
+        let book = Arc::clone(reader(&self.sales)?);
+        let source = Source::new(vec![log as Arc<dyn Feed>], book, self.orders.name == self.sales.name);
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let (mut follower, _) = aids::keeper(target, source, &self.topology, &clock)?;
+        Ok(follower.rebuild()?)
     }
 
     fn rebuild(&self, config: &Config) -> anyhow::Result<Vec<Change>> {

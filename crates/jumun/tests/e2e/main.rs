@@ -49,5 +49,6 @@ mod delivery;
 mod http_flows;
 mod http_hostile;
 mod kill9;
+mod redis;
 mod restore;
 mod rushes;

@@ -39,7 +39,7 @@ impl Checker<'_> {
                     return self.error(spanned, format!("`{domain}` keeps two stores of its own"));
                 }
             }
-            units.push(Unit { name: unit.name.get_ref().clone(), domains, own_store });
+            units.push(Unit { name: unit.name.get_ref().clone(), domains, own_store, guarded: unit.guarded });
         }
         let needed = self.known.domains.keys().filter(|domain| !self.known.optional.contains(*domain));
         if let Some(missing) = needed.into_iter().find(|domain| !placed.contains_key(*domain)) {

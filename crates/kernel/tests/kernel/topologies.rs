@@ -81,6 +81,16 @@ fn the_small_file_is_good() {
     assert_eq!(topology(GOOD).groups.len(), 1);
 }
 
+#[test]
+fn a_lock_guards_the_databases_of_the_units_that_ask_for_it() {
+    let text = GOOD.replace("name = \"shop\"", "name = \"shop\"\nguarded = true");
+    for (topology, expected) in [(topology(GOOD), ""), (topology(&text), "shop shop-read-model")] {
+        let databases = topology.databases();
+        let guarded = databases.iter().filter(|database| topology.is_guarded(database));
+        assert_eq!(guarded.map(|database| database.name.as_str()).collect::<Vec<_>>().join(" "), expected);
+    }
+}
+
 /// The small file with one mistake in it.
 #[track_caller]
 fn check(good: &str, mistake: &str, complaint: &str) {

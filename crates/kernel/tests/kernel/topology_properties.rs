@@ -82,8 +82,11 @@ fn replace(text: &str, at: &Index, by: impl Fn(&str) -> std::ops::Range<usize>, 
 /// A file that says what `topology` is.
 fn written(topology: &Topology) -> String {
     let word = |word: &dyn Debug| format!("{word:?}").to_lowercase();
-    let unit =
-        |unit: &Unit| json!({ "name": unit.name, "domains": unit.domains, "own_store": unit.own_store });
+    let unit = |unit: &Unit| {
+        json!({
+            "name": unit.name, "domains": unit.domains, "own_store": unit.own_store, "guarded": unit.guarded,
+        })
+    };
     let routes = |follower| -> Json {
         let routes = topology.routes.iter().filter(|route| route.follower == follower);
         let route =

@@ -1,0 +1,25 @@
+//! Aids: what makes a shop faster, or keeps its instances apart, and without which it goes on.
+
+use crate::reads::BestSeller;
+use runtime::Progress;
+use runtime::ports::store::Position;
+use std::ops::RangeInclusive;
+
+/// Something that helps while it is there.
+pub trait Aid: Send + Sync {
+    /// Its name, for people.
+    fn name(&self) -> &'static str;
+
+    /// Why it does not help at the moment; `None` if it does.
+    fn trouble(&self) -> Option<String>;
+}
+
+/// A copy of the book of sales that answers faster. The book itself answers where the copy does not.
+pub trait BestSellersCopy: Aid {
+    /// How far it has followed the orders' log, under that log's name.
+    fn progress(&self) -> &Progress;
+
+    /// At most `limit` of the products that sold best on `days` (counted from 1970-01-01), best first, as the book orders them; `None` if it
+    /// cannot say, or has not followed the orders' log up to `through`. May block for a moment.
+    fn best(&self, through: Position, days: RangeInclusive<i64>, limit: u32) -> Option<Vec<BestSeller>>;
+}
