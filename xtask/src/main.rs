@@ -4,6 +4,7 @@
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command-line tool talks to its terminal")]
 
 mod compose;
+mod cost;
 mod lint;
 mod mutants;
 mod phases;
@@ -41,6 +42,8 @@ enum Task {
     Mutants(mutants::Mutants),
     /// Start, stop or look at PostgreSQL, Redis and Kafka for development: natively, on the loopback address.
     Services(services::Services),
+    /// Measure orders on PostgreSQL: Jumun's beside a plain transaction's (pgbench), on one server in one run.
+    Cost(cost::Cost),
     /// Ask a running server everything that its OpenAPI description allows, and much that it does not. Needs Python 3.
     Schemathesis(schemathesis::Schemathesis),
 }
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Mutants(asked) => mutants::run(&asked),
         Task::Services(asked) => services::run(&asked),
+        Task::Cost(asked) => cost::run(&asked),
         Task::Schemathesis(asked) => schemathesis::run(&asked),
     };
     outcome.unwrap_or_else(|error| {

@@ -138,6 +138,16 @@ impl Postgres {
         Ok(name)
     }
 
+    /// One of its client programs (`pgbench`, `pg_dump`), told by its environment where the server is and who asks.
+    #[must_use]
+    pub fn client(&self, program: &str) -> Command {
+        let server = self.service();
+        let mut command = Command::new(server.binaries.join(program));
+        command.env("PGHOST", "127.0.0.1").env("PGPORT", server.port().to_string());
+        command.env("PGUSER", SUPERUSER).env("PGPASSWORD", server.access.password()).stdin(Stdio::null());
+        command
+    }
+
     /// Runs a statement in the database called `name`, beside whatever the test itself does, and returns what it answers: a line a
     /// row, `|` between columns.
     ///

@@ -135,6 +135,12 @@ impl<S: Service> Throwaway<S> {
         self.service.port()
     }
 
+    /// The number of its process, while it runs.
+    #[must_use]
+    pub fn pid(&self) -> Option<u32> {
+        self.child.lock().as_ref().map(Child::id)
+    }
+
     /// The last lines of its log.
     #[must_use]
     pub fn last_words(&self) -> String {
