@@ -63,10 +63,19 @@ mod tests {
     #[test]
     fn texts_are_neither_blank_nor_too_long_nor_hold_control_characters() {
         for (given, taken) in
-            [("a", true), ("주문", true), ("주문주문", false), ("", false), ("  ", false), ("a\n", false)]
+            [("a", true), ("주문들", true), ("주문주문", false), ("", false), ("  ", false), ("a\n", false)]
         {
             assert_eq!(text("/name", given, 3).is_ok(), taken, "{given:?}");
         }
+    }
+
+    #[test]
+    fn a_reason_need_not_be_given_but_says_something() {
+        assert_eq!(reason(None), Ok(()));
+        assert_eq!(reason(Some("fraud")), Ok(()));
+        let pointer = |given: &str| reason(Some(given)).map_err(|refused| refused.pointer);
+        assert_eq!(pointer(" "), Err(Some("/reason")));
+        assert_eq!(pointer(&"x".repeat(REASON_MAX + 1)), Err(Some("/reason")));
     }
 
     #[test]

@@ -99,3 +99,19 @@ impl Plan {
         self.steps.contains(step)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testbed::bare_plan;
+    use uuid::Uuid;
+
+    #[test]
+    fn the_discount_is_the_coupons_and_none_without_one() {
+        let plan = bare_plan(1, UserId(Uuid::nil()));
+        assert_eq!(plan.discount(), Money::ZERO);
+        let discount = Money::new(500).unwrap();
+        let coupon = Some(PlanCoupon { user_coupon_id: UserCouponId(Uuid::nil()), discount });
+        assert_eq!(Plan { coupon, ..plan }.discount(), discount);
+    }
+}

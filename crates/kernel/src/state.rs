@@ -184,6 +184,25 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_offered_again_does_not_hide_what_was_decided() {
+        let mut set = WorkingSet::default();
+        let stored = Some(Shelf { id: 1, count: 5 }.to_row());
+        set.offer(Shelf::TABLE, (1_i64,).into(), stored.clone());
+        set.put(&Shelf { id: 1, count: 4 });
+        set.offer(Shelf::TABLE, (1_i64,).into(), stored);
+        assert_eq!(set.need::<Shelf>((1_i64,)).unwrap().count, 4);
+    }
+
+    #[test]
+    fn a_row_that_was_deleted_is_written_as_none() {
+        let mut set = WorkingSet::default();
+        set.offer(Shelf::TABLE, (1_i64,).into(), Some(Shelf { id: 1, count: 5 }.to_row()));
+        set.delete::<Shelf>((1_i64,));
+        assert_eq!(set.get::<Shelf>((1_i64,)).unwrap(), None);
+        assert_eq!(set.into_writes(), [Write { table: Shelf::TABLE, key: (1_i64,).into(), row: None }]);
+    }
+
+    #[test]
     fn a_row_that_was_not_named_is_a_fault_not_an_absence() {
         let set = WorkingSet::default();
         assert_eq!(set.get::<Shelf>((7_i64,)), Err(DecideError::NotLoaded("shelves")));

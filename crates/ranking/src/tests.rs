@@ -96,10 +96,10 @@ fn a_sale_counts_on_the_day_its_order_settled_and_is_taken_back_from_that_day() 
 
 #[test]
 fn inside_the_saga_a_sale_counts_on_the_day_its_order_was_made_whatever_makes_it_compensate() {
-    let order = plan(1, 0, &[(1, 3)]);
+    let order = plan(4, 0, &[(1, 3)]);
     let failing = Said::Failing { reason: Reason::OUT_OF_STOCK, steps: Vec::new() };
     for undo in [failing, Said::UndoAsked { step: Step::SALES, attempt: 0 }, cancelled(2)] {
-        check(&order, &[(Does::Acts, Said::Placed), (Does::Compensates, undo)], &[(1, 1, 0)]);
+        check(&order, &[(Does::Acts, Said::Placed), (Does::Compensates, undo)], &[(4, 1, 0)]);
     }
 }
 

@@ -202,7 +202,16 @@ fn fulfilment_is_shown_and_changes_nothing_else() {
     let before = shelf.view().unwrap();
     shelf.hear(&fulfilled(), None).unwrap();
     let after = shelf.view().unwrap();
-    assert_eq!(after, OrderView { fulfilled: true, updated_at: after.updated_at, ..before });
+    assert_eq!(after, OrderView { fulfilled: true, updated_at: Timestamp(shelf.clock), ..before });
+}
+
+#[test]
+fn a_view_says_when_its_order_last_moved() {
+    let mut shelf = Shelf::new();
+    for said in [Said::Placed, failing(), failed()] {
+        shelf.hear(&said, Some(&planned())).unwrap();
+        assert_eq!(shelf.view().unwrap().updated_at, Timestamp(shelf.clock), "{said:?}");
+    }
 }
 
 #[test]
@@ -218,6 +227,8 @@ fn what_cannot_be_is_a_fault_and_changes_nothing() {
     };
     impossible(&Said::Placed, None, &[]);
     impossible(&fulfilled(), None, &[]);
+    let other = Said::Fact { kind: "order.noted".into(), body: serde_json::Value::Null };
+    impossible(&other, Some(&planned()), &[Said::Placed]);
     impossible(&failed(), Some(&planned()), &[Said::Placed, confirmed()]);
     impossible(&confirmed(), Some(&planned()), &[Said::Placed, failing()]);
     impossible(&Said::Done { step: Step::STOCK, prior: Vec::new() }, Some(&planned()), &[Said::Placed]);

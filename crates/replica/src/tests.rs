@@ -199,6 +199,9 @@ fn a_word_that_does_not_read_is_a_fault_and_changes_nothing() {
     }
     let unheard = bench.hear_fact(&OWNER, id(7), "coupon.created", json!({}));
     assert!(matches!(unheard, Err(DecideError::Impossible(_))), "{unheard:?}");
+    let refused = Said::Refused { step: Step::PAYMENT, reason: Reason::PRICE_CHANGED };
+    let unheard = bench.hear(&OWNER, &refused, &priced([1_500, 1_500]));
+    assert!(matches!(unheard, Err(DecideError::Impossible(_))), "{unheard:?}");
     assert_eq!(bench.snapshot(), before);
 }
 

@@ -3,9 +3,9 @@
 use crate::support::pg::Fault;
 use crate::support::{Shop, key_of, money, order};
 use jumun_payment::books::LedgerEntry;
-use jumun_payment::gateway::{PgAnswer, PgChargeStatus, PgRequest};
-use jumun_payment::leg::LegState;
-use jumun_payment::{PaymentRow, PgAnswered, StartReconciling, Webhook};
+use jumun_payment::gateway::{PgAnswer, PgCharge, PgChargeStatus, PgRequest};
+use jumun_payment::leg::{Leg, LegState};
+use jumun_payment::{PaymentRow, PgAnswered, PgCall, StartReconciling, Webhook};
 use kernel::Step;
 use kernel::ids::{PaymentId, UserCouponId};
 use kernel::judge::letters::DeadLetter;
@@ -463,19 +463,31 @@ fn an_answer_to_an_earlier_call_is_too_late_to_count() {
     shop.pass(4);
     let leg = shop.leg(&plan);
     assert!(leg.attempts > 1);
-    let late = PgAnswered {
-        call: jumun_payment::PgCall {
-            leg: Some((leg.saga, Step::PAYMENT)),
-            attempt: 1,
-            asked_at: leg.first_sent_at,
-            start_by: leg.first_sent_at,
-            trace: leg.trace,
-            request: PgRequest::Query { key: leg.key() },
-        },
-        answer: PgAnswer::NotFound,
-    };
-    shop.deliver(&late);
+    shop.deliver(&late(&leg, 1, PgAnswer::NotFound));
     assert_eq!(shop.leg(&plan), leg);
+}
+
+/// What the PG answered to a query of `leg` that was asked when it began.
+fn late(leg: &Leg, attempt: u32, answer: PgAnswer) -> PgAnswered {
+    let call = PgCall {
+        leg: Some((leg.saga, Step::PAYMENT)),
+        attempt,
+        asked_at: leg.first_sent_at,
+        start_by: leg.first_sent_at,
+        trace: leg.trace,
+        request: PgRequest::Query { key: leg.key() },
+    };
+    PgAnswered { call, answer }
+}
+
+#[test]
+fn a_look_into_the_book_from_before_the_last_move_shows_nothing() {
+    let (mut shop, plan) = paid_with(&[]);
+    shop.pass(1);
+    let leg = shop.leg(&plan);
+    let cancelled = PgCharge { status: PgChargeStatus::Cancelled, ..shop.pg.book[&key_of(&plan)].clone() };
+    shop.deliver(&late(&leg, 0, PgAnswer::Found(cancelled)));
+    assert_eq!((shop.leg(&plan), shop.letters()), (leg, Vec::new()));
 }
 
 #[test]

@@ -101,6 +101,24 @@ fn a_patch_changes_what_is_given_and_says_who_and_why() {
 }
 
 #[test]
+fn a_patch_can_change_every_field_and_says_when() {
+    let (mut bench, user) = bench();
+    bench.now = Timestamp(NOW.0 + 5);
+    let change = PatchUser { name: Some("Park".into()), role: Some(Role::Admin), ..patch(user.id) };
+    let after = bench.ask(change).unwrap().unwrap();
+    let expected =
+        User { name: "Park".into(), role: Role::Admin, version: 2, updated_at: bench.now, ..user.clone() };
+    assert_eq!((after.clone(), bench.get((user.id,))), (expected, Some(after)));
+}
+
+#[test]
+fn the_hash_of_a_password_is_kept_as_it_was_made() {
+    let (bench, user) = bench();
+    let kept: User = bench.get((user.id,)).unwrap();
+    assert_eq!(kept.password_hash.phc(), "$argon2id$secret");
+}
+
+#[test]
 fn a_patch_is_refused_by_one_named_reason() {
     let (mut bench, user) = bench();
     let before = bench.snapshot();
