@@ -282,7 +282,23 @@ fn a_failure_is_tried_again_after_a_growing_wait_until_the_budget_is_spent() {
     );
     let letter = bench.letter(Confirmed).unwrap();
     assert_eq!((letter.kind, letter.attempts, letter.order_id), (LetterKind::Delivery, 3, Some(order().0)));
+    assert_eq!((letter.error.as_str(), bench.get(Confirmed).unwrap().error.as_deref()), ("503", Some("503")));
     assert_eq!((bench.alerts, bench.get(Confirmed).unwrap().letter), (1, Some(letter.id)));
+}
+
+#[test]
+fn a_failed_sending_is_not_repeated_at_once() {
+    let mut dialogue = vec![Hears(Confirmed)];
+    for seconds in [1, 2] {
+        dialogue.push(FailsOnce(Confirmed));
+        let failed = run(&dialogue);
+        let next_at = failed.get(Confirmed).unwrap().next_at;
+        assert_eq!(next_at, Some(failed.now().after(Duration::from_secs(seconds))));
+        dialogue.push(Waits(i64::try_from(seconds).unwrap()));
+        let sent = run(&dialogue);
+        let again = sent.get(Confirmed).unwrap();
+        assert_eq!((again.updated_at, again.attempts), (sent.now(), i64::try_from(seconds).unwrap() + 1));
+    }
 }
 
 #[test]
@@ -424,6 +440,9 @@ fn the_body_is_the_documented_one_and_holds_no_card_token() {
 
 #[test]
 fn each_delivery_has_one_letter_id_of_its_own() {
+    // Letters are kept under them: a later program has to find them.
+    let known = OrderId("018bcfe5-6800-7000-8000-000000000001".parse().unwrap());
+    assert_eq!(letter_id(known, Confirmed).to_string(), "018bcfe5-6800-7000-9d1c-8f275b3a9e40");
     let mut ids: Vec<_> = DeliveryEvent::ALL.iter().map(|event| letter_id(order(), *event).0).collect();
     ids.push(order().0);
     ids.sort_unstable();

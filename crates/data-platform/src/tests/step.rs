@@ -3,12 +3,14 @@
 use super::{POLICY, plan};
 use crate::delivery::Delivered;
 use crate::{DataPlatform, Delivery, DeliveryCall, DeliveryEvent, DeliveryOutcome, DeliveryStatus};
+use kernel::domain::OutsideCall;
 use kernel::ids::OrderId;
 use kernel::judge::letters::DeadLetter;
 use kernel::participation::{Inbox, InboxState};
 use kernel::testbed::Testbed;
-use kernel::{DecideError, Reason, Refused, Said, Step, Timestamp};
+use kernel::{DecideError, Domain, Reason, Record, Refused, Said, Step, Timestamp, WorkingSet};
 use proptest::prelude::*;
+use std::sync::Arc;
 
 use DeliveryEvent::{PaymentApproved, PaymentCancelled};
 use Does::{Acts, Breaks, Disables, FailsLate, Rejects, Takes, TimesOut, Undoes, Waits};
@@ -326,4 +328,25 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn an_approval_that_is_taken_back_before_it_left_is_not_told() {
+    let mut stand = Stand::new();
+    let withdrawn = |stand: &Stand, event| {
+        let key = (plan().saga, Step::DELIVERY);
+        let mut state = WorkingSet::default();
+        let row = stand.bed.get::<Inbox>(key.clone()).map(|inbox| inbox.to_row());
+        state.offer(Inbox::TABLE, key.into(), row);
+        let call = DeliveryCall { event, ..stand.sent[0].clone() };
+        let call = OutsideCall { by: crate::NAME, request: Arc::new(call) };
+        let withdrawn = stand.bed.domain().withdraw(&call, &state).unwrap()?;
+        Some(withdrawn.downcast_ref::<Delivered>().unwrap().outcome.clone())
+    };
+    stand.does(Acts);
+    assert_eq!(withdrawn(&stand, PaymentApproved), None, "it is wanted");
+    stand.does(Undoes);
+    let detail = "it was taken back before it was sent".to_owned();
+    assert_eq!(withdrawn(&stand, PaymentApproved), Some(DeliveryOutcome::Failed { detail, retry: false }));
+    assert_eq!(withdrawn(&stand, PaymentCancelled), None, "what takes it back is told");
 }
