@@ -160,7 +160,7 @@ impl Kafka {
     /// As [`Throwaway::start`].
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Kafka, String>> = OnceLock::new();
-        Self::once(&SHARED)
+        Self::once(&SHARED, &[])
     }
 
     /// Where its clients begin: host and port.

@@ -118,7 +118,9 @@ impl Postgres {
     /// As [`Throwaway::start`].
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Postgres, String>> = OnceLock::new();
-        Self::once(&SHARED)
+        // Whole systems of several databases use it side by side, and no test of it cuts the power.
+        let settings = [("max_connections", "500"), ("fsync", "off"), ("full_page_writes", "off")];
+        Self::once(&SHARED, &settings)
     }
 
     /// The URL of the database called `name`, which need not exist.

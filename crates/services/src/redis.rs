@@ -93,7 +93,7 @@ impl Redis {
     /// As [`Throwaway::start`].
     pub fn shared() -> Result<&'static Self> {
         static SHARED: OnceLock<Result<Redis, String>> = OnceLock::new();
-        Self::once(&SHARED)
+        Self::once(&SHARED, &[])
     }
 
     /// Starts a sentinel that watches `master` under this name; it asks for a password of its own.

@@ -48,8 +48,11 @@ impl<S: Service> Throwaway<S> {
     }
 
     /// The one in `cell`, which is started by whoever comes first: it ends with the process.
-    pub(crate) fn once(cell: &'static OnceLock<Result<Self, String>>) -> Result<&'static Self> {
-        let shared = cell.get_or_init(|| Self::start().map_err(|error| format!("{error:#}")));
+    pub(crate) fn once(
+        cell: &'static OnceLock<Result<Self, String>>,
+        settings: &[(&str, &str)],
+    ) -> Result<&'static Self> {
+        let shared = cell.get_or_init(|| Self::with(settings).map_err(|error| format!("{error:#}")));
         shared.as_ref().map_err(|error| anyhow!("{error}"))
     }
 

@@ -49,6 +49,7 @@ mod delivery;
 mod http_flows;
 mod http_hostile;
 mod kill9;
+mod postgres;
 mod redis;
 mod restore;
 mod rushes;
