@@ -11,6 +11,7 @@ pub mod feed;
 pub mod fence;
 pub mod inquiry;
 pub mod message;
+pub mod neighbour;
 pub mod ports;
 pub mod progress;
 pub mod prune;
@@ -24,6 +25,7 @@ pub mod worker;
 
 pub use door::{CommandError, Door};
 pub use feed::Feed;
+pub use neighbour::Neighbour;
 pub use progress::Progress;
 pub use registry::Registry;
 pub use system::{System, SystemParts};

@@ -3,6 +3,7 @@
 use crate::door::{CommandError, Door};
 use crate::feed::Feed;
 use crate::inquiry::Inquirer;
+use crate::neighbour::{Neighbour, UnitStatus};
 use crate::ports::clock::Clock;
 use crate::ports::guard::Guard;
 use crate::ports::outside::Outside;
@@ -19,6 +20,7 @@ use kernel::routing::Routing;
 use kernel::topology::{Database, Topology};
 use kernel::{Command, DomainName, Step, Trace};
 use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -42,6 +44,8 @@ pub struct Elsewhere {
     pub reader: Arc<dyn Reader>,
     /// Its log: one feed, or one a lane.
     pub feeds: Vec<Arc<dyn Feed>>,
+    /// The unit that holds it, where it can be asked for more than rows.
+    pub neighbour: Option<Arc<dyn Neighbour>>,
 }
 
 /// What a system is made of.
@@ -227,6 +231,24 @@ impl System {
         &self.elsewhere
     }
 
+    /// The other units that can be asked for more than rows, each once.
+    #[must_use]
+    pub fn neighbours(&self) -> Vec<Arc<dyn Neighbour>> {
+        let mut found: Vec<Arc<dyn Neighbour>> = Vec::new();
+        for neighbour in self.elsewhere.iter().filter_map(|other| other.neighbour.as_ref()) {
+            if found.iter().all(|known| known.unit() != neighbour.unit()) {
+                found.push(Arc::clone(neighbour));
+            }
+        }
+        found
+    }
+
+    /// How the databases of this process are.
+    #[must_use]
+    pub fn status(&self) -> UnitStatus {
+        UnitStatus::of(&self.databases, &self.signals)
+    }
+
     /// Committed rows of `domain`, here or elsewhere.
     ///
     /// # Errors
@@ -368,7 +390,7 @@ pub struct Signals {
 }
 
 /// One database's counts since start.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 pub struct Counts {
     /// Batches decided; one in which nothing was relevant commits nothing.
     pub batches: u64,

@@ -18,6 +18,9 @@ const KEPT: usize = 4_096;
 pub trait Observer: Send + Sync {
     /// Rows that were just committed, in order.
     fn committed(&self, rows: &[(Position, Arc<Entry>)]);
+
+    /// Rows may have been passed over: the log could not be heard for a while. What was concluded from having seen all is void.
+    fn lost(&self) {}
 }
 
 /// One database's log, as others follow it.

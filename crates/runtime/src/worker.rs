@@ -292,7 +292,7 @@ impl Worker {
     fn idle(&mut self, elapsed: Duration) -> Stepped {
         // Rows of no concern were passed since.
         self.show_progress();
-        let behind = self.sources.iter().any(|source| source.taken < source.feed.reach());
+        let behind = self.sources.iter().any(|source| source.is_met() && source.taken < source.feed.reach());
         if behind || self.door.depth() > 0 {
             return Stepped::Worked;
         }
@@ -305,7 +305,9 @@ impl Worker {
             self.save_cursors();
         }
         let unsaved = self.sources.iter().any(|source| source.saved < source.taken);
-        let next = [Some(self.look_at), self.timers.next(), unsaved.then_some(self.save_at)]
+        let unmet = self.sources.iter().any(|source| !source.is_met());
+        let ask_at = unmet.then_some(elapsed + self.config.retry.cap);
+        let next = [Some(self.look_at), self.timers.next(), unsaved.then_some(self.save_at), ask_at]
             .into_iter()
             .flatten()
             .min();

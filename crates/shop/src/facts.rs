@@ -240,4 +240,10 @@ impl Observer for Catalogue {
             }
         }
     }
+
+    fn lost(&self) {
+        let mut state = self.inner.lock();
+        state.generation += 1;
+        state.facts.clear();
+    }
 }

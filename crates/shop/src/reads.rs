@@ -51,7 +51,7 @@ pub fn best_sellers(
 ) -> Result<Vec<BestSeller>, StoreError> {
     let top = Top {
         table: Sale::TABLE,
-        group: BEST_SELLERS_GROUP,
+        group: BEST_SELLERS_GROUP.to_vec(),
         sum: BEST_SELLERS_SUM,
         filters: vec![Filter {
             column: "day",

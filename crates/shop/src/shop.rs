@@ -9,7 +9,7 @@ use crate::reads::BestSeller;
 use crate::replica_facts::ReplicaFacts;
 use kernel::error::Refused;
 use kernel::ids::OrderId;
-use kernel::topology::{QuoteFrom, Topology};
+use kernel::topology::{Database, QuoteFrom, Topology};
 use kernel::{Command, Currency, DomainName, Key, Record, Timestamp, Trace};
 use order::{Born, KeyHash, Order};
 use parking_lot::Mutex;
@@ -17,7 +17,7 @@ use ranking::first_day;
 use runtime::ports::store::{Query, Reader, StoreError};
 use runtime::tail::Observer;
 use runtime::watch::Watch;
-use runtime::{CommandError, Feed, Registry, System, Worker};
+use runtime::{CommandError, Door, Feed, Progress, Registry, System, Worker};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -62,18 +62,15 @@ impl Shop {
     /// A shop over an assembled system. Its quoter is not running yet: [`Shop::start`].
     ///
     /// # Errors
-    /// If the orders are not in this process, or no unit holds a domain that quotes need.
+    /// If no unit holds a domain that quotes need.
     pub fn new(system: Arc<System>, registry: Registry, domains: &Domains) -> Result<Arc<Self>, ShopError> {
-        let home = |name: &'static str| {
-            let missing = || {
-                CommandError::Unavailable(name.to_owned(), "its unit does not run in this process".to_owned())
-            };
-            system.home(&DomainName::of(name)).ok_or_else(missing)
-        };
+        let home = |name: &'static str| system.home(&DomainName::of(name));
         let catalogue = Arc::new(Catalogue::default());
-        system.observe(&DomainName::of("product"), &(Arc::clone(&catalogue) as Arc<dyn Observer>))?;
+        if home("order").is_some() {
+            system.observe(&DomainName::of("product"), &(Arc::clone(&catalogue) as Arc<dyn Observer>))?;
+        }
         let charges = Arc::new(Watch::default());
-        if let Ok(payment) = home("payment") {
+        if let Some(payment) = home("payment") {
             payment.tail.observe(Arc::clone(&charges) as Arc<dyn Observer>);
         }
         let reader = |name| system.reader(&DomainName::of(name)).map(Arc::clone);
@@ -91,12 +88,15 @@ impl Shop {
         let quoter = Quoter::new(QuoterParts {
             facts: domains.facts(facts),
             orders: reader("order")?,
-            door: Arc::clone(&home("order")?.door),
+            door: home("order").map_or_else(closed_door, |home| Arc::clone(&home.door)),
             clock: Arc::clone(system.clock()),
             currency: domains.currency(),
             steps_of: Box::new(steps_of(system.topology(), &registry)),
             capacity: WAITING_QUOTES,
         });
+        if home("order").is_none() {
+            quoter.close();
+        }
         Ok(Arc::new(Self {
             system,
             registry,
@@ -147,7 +147,7 @@ impl Shop {
         &self.registry
     }
 
-    /// The quoter.
+    /// The quoter. Where the orders are in another unit it takes nothing.
     #[must_use]
     pub fn quoter(&self) -> &Arc<Quoter> {
         &self.quoter
@@ -273,7 +273,7 @@ impl Shop {
     /// Waits until the views of `domain` show everything that orders have said up to now: a read just after a write shows it.
     ///
     /// # Errors
-    /// If one of them is not in this process.
+    /// If it could not be asked how far they are.
     pub async fn caught_up(&self, domain: &'static str) -> Result<(), ShopError> {
         self.followed("order", domain).await
     }
@@ -292,16 +292,36 @@ impl Shop {
 
     /// Waits until the database of `follower` has taken in what that of `source` has said up to now.
     async fn followed(&self, source: &'static str, follower: &'static str) -> Result<(), ShopError> {
-        let home = |name: &'static str| {
-            let missing = || {
-                CommandError::Unavailable(name.to_owned(), "its unit does not run in this process".to_owned())
-            };
-            self.system.home(&DomainName::of(name)).ok_or_else(missing)
-        };
-        let (source, follower) = (home(source)?, home(follower)?);
-        if source.database.name != follower.database.name {
-            follower.progress.wait_for(source.tail.name(), source.tail.head().1).await;
+        let home = |name: &'static str| self.system.home(&DomainName::of(name));
+        // Between processes a writer waits for nobody: whoever follows is late, and may refuse, but never mis-sells.
+        let Some(follower) = home(follower) else { return Ok(()) };
+        match home(source) {
+            Some(source) if source.database.name == follower.database.name => {}
+            Some(source) => follower.progress.wait_for(source.tail.name(), source.tail.head().1).await,
+            None => self.followed_from_afar(source, &follower.progress).await?,
         }
         Ok(())
     }
+
+    /// The same, where `source` is in another unit. One that does not answer is not waited for: late is better than never.
+    async fn followed_from_afar(&self, source: &'static str, progress: &Progress) -> Result<(), ShopError> {
+        let domain = DomainName::of(source);
+        let holds = |book: &&(&Database, &Arc<dyn Reader>)| book.0.domains.contains(&domain);
+        let books = self.system.books();
+        let Some((database, reader)) = books.iter().find(holds) else { return Ok(()) };
+        let reader = Arc::clone(reader);
+        match tokio::task::spawn_blocking(move || reader.log_state()).await {
+            Ok(Ok(state)) => progress.wait_for(&database.name, state.head).await,
+            Ok(Err(error)) => tracing::warn!(%error, source, "it cannot be asked how far it is"),
+            Err(_) => return Err(CommandError::Fault("the answer was lost".to_owned()).into()),
+        }
+        Ok(())
+    }
+}
+
+/// The door to orders where they are in another unit.
+fn closed_door() -> Arc<Door> {
+    let door = Door::new("order", 0);
+    door.close();
+    door
 }

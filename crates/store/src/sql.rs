@@ -120,7 +120,7 @@ pub(crate) fn top(top: &Top) -> Result<Prepared<'_>, StoreError> {
         text.push_str(" HAVING COUNT(*) > 0");
     } else {
         let _ = write!(text, " GROUP BY {groups} ORDER BY {} DESC NULLS LAST", top.group.len() + 1);
-        for name in top.group {
+        for name in &top.group {
             let _ = write!(text, ", {}", sorted(table, name, false)?);
         }
     }
@@ -293,7 +293,7 @@ mod tests {
     #[test]
     fn the_largest_sums_come_first_and_ties_by_group() {
         let top =
-            Top { table: Parcel::TABLE, group: &["owner"], sum: "number", filters: Vec::new(), limit: 3 };
+            Top { table: Parcel::TABLE, group: vec!["owner"], sum: "number", filters: Vec::new(), limit: 3 };
         assert_eq!(
             super::top(&top).unwrap().text,
             concat!(

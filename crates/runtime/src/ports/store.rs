@@ -205,7 +205,7 @@ pub struct Top {
     /// The table.
     pub table: &'static Table,
     /// The columns that make a group.
-    pub group: &'static [&'static str],
+    pub group: Vec<&'static str>,
     /// The integer column that is summed.
     pub sum: &'static str,
     /// Conditions, all of which hold.

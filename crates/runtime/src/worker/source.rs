@@ -25,18 +25,25 @@ impl Source {
     /// If the cursor cannot be read, or the log ends before it or begins after it.
     pub(super) fn open(consumer: &str, feed: Arc<dyn Feed>, reader: &dyn Reader) -> Result<Self, StoreError> {
         let mut source = Self { feed, epoch: None, taken: Position(0), saved: Position(0) };
-        match source.meet(consumer, reader) {
-            Err(StoreError::Retry(error)) => {
-                tracing::warn!(
-                    database = consumer,
-                    source = source.feed.log(),
-                    error,
-                    "a log cannot be reached yet"
-                );
-            }
-            met => met?,
-        }
+        source.try_to_meet(consumer, reader)?;
         Ok(source)
+    }
+
+    /// Whether it is known where the log stands.
+    pub(super) fn is_met(&self) -> bool {
+        self.epoch.is_some()
+    }
+
+    /// Asks where the log stands, if that can be asked now: nothing is taken in before it could.
+    fn try_to_meet(&mut self, consumer: &str, reader: &dyn Reader) -> Result<(), StoreError> {
+        match self.meet(consumer, reader) {
+            Err(StoreError::Retry(why)) => {
+                let source = self.feed.log();
+                tracing::debug!(database = consumer, source, why, "a log cannot be reached yet");
+                Ok(())
+            }
+            met => met,
+        }
     }
 
     /// Compares the stored cursor with where the log stands.
@@ -78,7 +85,7 @@ impl Source {
         let epoch = match self.epoch {
             Some(epoch) => epoch,
             None => {
-                self.meet(consumer, reader)?;
+                self.try_to_meet(consumer, reader)?;
                 return Ok(Vec::new());
             }
         };

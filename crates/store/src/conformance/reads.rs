@@ -262,7 +262,7 @@ fn scattered_keys_are_loaded_and_listed_like_others(case: &mut Case) {
 }
 
 fn top(group: &'static [&'static str], filters: Vec<Filter>, limit: u32) -> Top {
-    Top { table: Pair::TABLE, group, sum: "count", filters, limit }
+    Top { table: Pair::TABLE, group: group.to_vec(), sum: "count", filters, limit }
 }
 
 fn the_largest_sums_come_first(case: &mut Case) {

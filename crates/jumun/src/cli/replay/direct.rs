@@ -172,7 +172,7 @@ impl Front for Direct {
         self.shop.caught_up("ranking").await?;
         let top = Top {
             table: Sale::TABLE,
-            group: BEST_SELLERS_GROUP,
+            group: BEST_SELLERS_GROUP.to_vec(),
             sum: BEST_SELLERS_SUM,
             filters: Vec::new(),
             limit: u32::MAX,

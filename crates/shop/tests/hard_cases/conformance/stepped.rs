@@ -188,7 +188,7 @@ fn hash(text: &str) -> Arc<[u8]> {
 impl Deployment for Stepped {
     fn meets(&self, needs: Needs) -> bool {
         match needs {
-            Needs::Nothing | Needs::StaleQuote => true,
+            Needs::Nothing | Needs::StaleQuote | Needs::OwnTime | Needs::OpenDoor => true,
             Needs::InlineDelivery => self.world.delivers_inline(),
         }
     }
