@@ -5,19 +5,22 @@ use crate::limits::{Limits, RateLimits};
 use crate::metrics::Metrics;
 use crate::problem::{Problem, ProblemDocument};
 use crate::query::Known;
-use crate::{describe, limits, query, routes, trace};
+use crate::{describe, limits, owners, query, routes, trace};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use kernel::Timestamp;
 use shop::Shop;
 use std::any::Any;
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tower_http::catch_panic::CatchPanicLayer;
+use units::ServiceKey;
 use utoipa::OpenApi;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa_axum::router::OpenApiRouter;
@@ -41,7 +44,52 @@ pub struct HttpConfig {
     pub admin_metrics_only: bool,
     /// The largest body, in bytes.
     pub max_body: usize,
+    /// Whether the process is about to end.
+    pub draining: Draining,
+    /// The gateway in front of it, whose word about a client's address is believed.
+    pub behind: Option<Behind>,
 }
+
+/// Whether a process is about to end: it says that it is not ready before it stops taking requests.
+#[derive(Clone, Debug, Default)]
+pub struct Draining(Arc<AtomicBool>);
+
+impl Draining {
+    /// From now on it is.
+    pub fn begin(&self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether it is.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What a unit believes its gateway by.
+#[derive(Clone, Debug)]
+pub struct Behind {
+    /// The key that all units share.
+    pub key: ServiceKey,
+    /// The names that this process answers to.
+    pub units: Vec<String>,
+}
+
+impl Behind {
+    /// The client's address, as a gateway that shows a service token says it.
+    pub(crate) fn client(&self, headers: &HeaderMap, now: Timestamp) -> Option<IpAddr> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        let (token, client) = (text(SERVICE_HEADER)?, text(CLIENT_HEADER)?);
+        let is_believed = self.units.iter().any(|unit| self.key.check(token, unit, now).is_ok());
+        client.parse().ok().filter(|_| is_believed)
+    }
+}
+
+/// The header in which a gateway shows a service token beside its client's own.
+pub const SERVICE_HEADER: &str = "jumun-service-token";
+/// The header in which it says its client's address.
+pub const CLIENT_HEADER: &str = "jumun-client";
 
 impl HttpConfig {
     /// The defaults.
@@ -56,6 +104,8 @@ impl HttpConfig {
             webhook_secrets: BTreeMap::new(),
             admin_metrics_only: false,
             max_body: 256 * 1024,
+            draining: Draining::default(),
+            behind: None,
         }
     }
 }
@@ -86,6 +136,8 @@ struct Inner {
     webhook_secrets: BTreeMap<String, String>,
     admin_metrics_only: bool,
     max_body: usize,
+    draining: Draining,
+    behind: Option<Behind>,
 }
 
 impl AppState {
@@ -108,6 +160,8 @@ impl AppState {
             webhook_secrets: config.webhook_secrets,
             admin_metrics_only: config.admin_metrics_only,
             max_body: config.max_body,
+            draining: config.draining,
+            behind: config.behind,
         })))
     }
 
@@ -164,6 +218,16 @@ impl AppState {
         self.0.max_body
     }
 
+    /// Whether the process is about to end.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.0.draining.is_on()
+    }
+
+    /// The client's address, where a gateway in front says it.
+    pub(crate) fn client(&self, headers: &HeaderMap) -> Option<IpAddr> {
+        self.0.behind.as_ref()?.client(headers, self.now())
+    }
+
     pub(crate) fn limits(&self) -> Option<&Limits> {
         self.0.limits.as_ref()
     }
@@ -204,7 +268,7 @@ pub fn app(state: AppState) -> Router {
     let known = Known::of(&api);
     let router = router.merge(SwaggerUi::new("/docs").url("/openapi.json", api));
     let router = router.layer(from_fn_with_state(known, query::refuse_unknown));
-    layered(router, state)
+    layered(router.layer(from_fn_with_state(state.clone(), owners::only_own)), state)
 }
 
 /// `/metrics` alone, for an address that the public cannot reach.
@@ -225,22 +289,22 @@ fn layered(router: Router<AppState>, state: AppState) -> Router {
         .with_state(state)
 }
 
-async fn nowhere() -> Problem {
+pub(crate) async fn nowhere() -> Problem {
     Problem::not_found("route")
 }
 
-async fn not_so() -> Problem {
+pub(crate) async fn not_so() -> Problem {
     Problem::new(StatusCode::METHOD_NOT_ALLOWED, "METHOD_NOT_ALLOWED", "this route does not take that method")
 }
 
 /// What a handler's panic becomes. The message went to the panic hook, not to the client.
-fn panicked(_: Box<dyn Any + Send>) -> Response {
+pub(crate) fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Problem::internal().into_response()
 }
 
 /// Answers are for their caller alone, and are what their content type says.
-async fn secure(mut response: Response) -> Response {
+pub(crate) async fn secure(mut response: Response) -> Response {
     use axum::http::{HeaderValue, header};
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

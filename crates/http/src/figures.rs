@@ -3,11 +3,14 @@
 use kernel::judge::SagaStatus;
 use kernel::judge::letters::{DeadLetter, LetterStatus};
 use kernel::table::Field;
+use kernel::topology::Database;
 use kernel::{Record, Timestamp, Value};
 use payment::leg::{Leg, LegState};
 use read_model::OrderView;
+use runtime::neighbour::{CallCounts, ToldAlert, UnitStatus};
 use runtime::ports::store::{Compare, Query, Reader, StoreError};
-use runtime::system::{Counts, Handle};
+use runtime::system::Counts;
+use shop::facts::read;
 use shop::{Shop, ShopError};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -25,7 +28,9 @@ pub(crate) struct Figures {
     /// Dead letters that wait for an operator.
     pub(crate) dead_letters_open: usize,
     /// Alerts by kind since start.
-    pub(crate) alerts: BTreeMap<&'static str, u64>,
+    pub(crate) alerts: BTreeMap<String, u64>,
+    /// The latest alerts, oldest first by unit.
+    pub(crate) recent_alerts: Vec<ToldAlert>,
     /// How long the oldest payment of unknown outcome has been unknown; zero without one.
     pub(crate) unknown_payment: Duration,
     /// Products below zero; there must be none.
@@ -34,6 +39,10 @@ pub(crate) struct Figures {
     pub(crate) over_issued: usize,
     /// By database.
     pub(crate) databases: BTreeMap<String, DatabaseFigures>,
+    /// Databases of other units that could not be looked at.
+    pub(crate) unreachable: Vec<String>,
+    /// How this process's calls to other units went.
+    pub(crate) calls: BTreeMap<String, CallCounts>,
 }
 
 /// Orders of one unsettled state.
@@ -60,42 +69,74 @@ pub(crate) struct DatabaseFigures {
     pub(crate) lag: BTreeMap<String, u64>,
 }
 
+/// Whose figures are asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Scope {
+    /// This process's databases: each process is scraped for its own.
+    Own,
+    /// Those of all units.
+    All,
+}
+
 impl Figures {
-    /// Reads them. What is not in this process is left out.
+    /// Reads them. A database of another unit that does not answer is named and left out; one of this process is an error.
     ///
     /// # Errors
-    /// If a database cannot be read.
-    pub(crate) fn read(shop: &Shop, now: Timestamp) -> Result<Self, ShopError> {
-        let reader = |domain| shop.reader(domain).ok();
-        let mut figures = Self {
-            alerts: shop.system().signals().alert_counts(),
-            databases: databases(shop),
-            ..Self::default()
-        };
-        if let Some(views) = reader("read-model") {
-            figures.unsettled = unsettled(views, now)?;
-        }
-        if let Some(payments) = reader("payment") {
-            figures.unknown_payment = unknown_payment(payments, now)?;
-        }
-        if let Some(products) = reader("product") {
-            let query =
-                Query::of(product::Product::TABLE, MOST).filter("stock", Compare::Below, Value::Int(0));
-            figures.negative_stock = products.query(&query)?.len();
-        }
-        if reader("coupon").is_some() {
-            let campaigns =
-                shop.list::<coupon::Coupon>("coupon", &Query::of(coupon::Coupon::TABLE, MOST_CAMPAIGNS))?;
-            figures.over_issued =
-                campaigns.iter().filter(|campaign| campaign.issued > campaign.quantity).count();
-        }
-        for handle in shop.system().databases() {
-            let open = LetterStatus::Open.to_value();
-            let query = Query::of(DeadLetter::TABLE, MOST).filter("status", Compare::Is, open);
-            figures.dead_letters_open += handle.reader.query(&query)?.len();
+    /// If a database of this process cannot be read.
+    pub(crate) fn read(shop: &Shop, now: Timestamp, scope: Scope) -> Result<Self, ShopError> {
+        let known = statuses(shop, scope);
+        let mut figures = Self { databases: databases(shop, &known), ..Self::default() };
+        (figures.alerts, figures.recent_alerts) = (known.alerts, known.recent);
+        figures.calls =
+            shop.system().neighbours().iter().map(|one| (one.unit().to_owned(), one.calls())).collect();
+        for (database, reader) in shop.system().books() {
+            let is_here = shop.system().databases().iter().any(|own| own.database.name == database.name);
+            if scope == Scope::Own && !is_here {
+                continue;
+            }
+            match figures.look(database, reader.as_ref(), now) {
+                Ok(()) => {}
+                Err(StoreError::Retry(error)) if !is_here => {
+                    tracing::warn!(database = database.name, error, "a database cannot be looked at");
+                    figures.unreachable.push(database.name.clone());
+                }
+                Err(error) => return Err(error.into()),
+            }
         }
         Ok(figures)
     }
+
+    /// Looks into one database.
+    fn look(&mut self, database: &Database, reader: &dyn Reader, now: Timestamp) -> Result<(), StoreError> {
+        for domain in &database.domains {
+            match domain.as_str() {
+                "read-model" => self.unsettled = unsettled(reader, now)?,
+                "payment" => self.unknown_payment = unknown_payment(reader, now)?,
+                "product" => self.negative_stock = negative_stock(reader)?,
+                "coupon" => self.over_issued = over_issued(reader)?,
+                _ => {}
+            }
+        }
+        self.dead_letters_open += open_letters(reader)?;
+        Ok(())
+    }
+}
+
+fn negative_stock(products: &dyn Reader) -> Result<usize, StoreError> {
+    let query = Query::of(product::Product::TABLE, MOST).filter("stock", Compare::Below, Value::Int(0));
+    Ok(products.query(&query)?.len())
+}
+
+fn over_issued(coupons: &dyn Reader) -> Result<usize, StoreError> {
+    let campaigns = coupons.query(&Query::of(coupon::Coupon::TABLE, MOST_CAMPAIGNS))?;
+    let campaigns = campaigns.iter().map(read::<coupon::Coupon>).collect::<Result<Vec<_>, _>>()?;
+    Ok(campaigns.iter().filter(|campaign| campaign.issued > campaign.quantity).count())
+}
+
+fn open_letters(reader: &dyn Reader) -> Result<usize, StoreError> {
+    let open = LetterStatus::Open.to_value();
+    let query = Query::of(DeadLetter::TABLE, MOST).filter("status", Compare::Is, open);
+    Ok(reader.query(&query)?.len())
 }
 
 fn unsettled(views: &dyn Reader, now: Timestamp) -> Result<BTreeMap<SagaStatus, Unsettled>, StoreError> {
@@ -116,34 +157,44 @@ fn unsettled(views: &dyn Reader, now: Timestamp) -> Result<BTreeMap<SagaStatus, 
 }
 
 /// Only legs that something is still to happen to have a timer: the index on it leaves out all that are at rest.
-fn unknown_payment(payments: &dyn Reader, now: Timestamp) -> Result<Duration, ShopError> {
+fn unknown_payment(payments: &dyn Reader, now: Timestamp) -> Result<Duration, StoreError> {
     let query = Query::of(Leg::TABLE, 1)
         .filter("state", Compare::Is, LegState::Asking.to_value())
         .filter("next_at", Compare::Present, Value::Null)
         .sort("first_sent_at", false);
-    let oldest = payments.query(&query)?.first().map(shop::facts::read::<Leg>).transpose()?;
+    let oldest = payments.query(&query)?.first().map(read::<Leg>).transpose()?;
     Ok(oldest.map_or(Duration::ZERO, |leg| now.since(leg.first_sent_at)))
 }
 
-fn databases(shop: &Shop) -> BTreeMap<String, DatabaseFigures> {
-    let counts = shop.system().signals().counts();
-    let handles = shop.system().databases();
-    let head = |handle: &Handle| handle.tail.head().1.0;
-    let heads: BTreeMap<&str, u64> =
-        handles.iter().map(|handle| (handle.tail.name(), head(handle))).collect();
-    let of = |handle: &Handle| {
-        let positions = handle.progress.positions();
-        let lag = positions.into_iter().map(|(source, reached)| {
-            let behind = heads.get(source.as_str()).map_or(0, |head| head.saturating_sub(reached.0));
-            (source, behind)
-        });
-        DatabaseFigures {
-            domains: handle.database.domains.iter().map(ToString::to_string).collect(),
-            counts: counts.get(handle.tail.name()).copied().unwrap_or_default(),
-            door_depth: handle.door.depth(),
-            log_head: head(handle),
-            lag: lag.collect(),
+/// How the databases of all units are: this process's own, and those of every neighbour that answers.
+fn statuses(shop: &Shop, scope: Scope) -> UnitStatus {
+    let mut known = shop.system().status();
+    if scope == Scope::Own {
+        return known;
+    }
+    for neighbour in shop.system().neighbours() {
+        match neighbour.status() {
+            Ok(status) => known = known.and(status),
+            // What is missing from a look at all is seen there by its absence.
+            Err(error) => tracing::warn!(unit = neighbour.unit(), %error, "a unit cannot be looked at"),
         }
+    }
+    known
+}
+
+fn databases(shop: &Shop, known: &UnitStatus) -> BTreeMap<String, DatabaseFigures> {
+    let head = |log: &str| known.databases.get(log).map_or(0, |database| database.log_head);
+    let of = |database: &Database| {
+        let status = known.databases.get(&database.name)?;
+        let lag = status.followed.iter().map(|(log, at)| (log.clone(), head(log).saturating_sub(*at)));
+        let figures = DatabaseFigures {
+            domains: database.domains.iter().map(ToString::to_string).collect(),
+            counts: status.counts,
+            door_depth: status.door_depth,
+            log_head: status.log_head,
+            lag: lag.collect(),
+        };
+        Some((database.name.clone(), figures))
     };
-    handles.iter().map(|handle| (handle.tail.name().to_owned(), of(handle))).collect()
+    shop.system().books().into_iter().filter_map(|(database, _)| of(database)).collect()
 }

@@ -1,6 +1,7 @@
 //! Rate limits: per client address, per user, and tighter where passwords are tried.
 
 use crate::app::AppState;
+use crate::auth::Tokens;
 use crate::problem::Problem;
 use axum::extract::{ConnectInfo, MatchedPath, Request, State};
 use axum::http::{HeaderValue, Method, StatusCode, header};
@@ -10,6 +11,7 @@ use governor::clock::{Clock, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::DefaultKeyedStateStore;
 use governor::{Quota, RateLimiter};
+use kernel::Timestamp;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroU32;
@@ -170,33 +172,57 @@ fn network(address: IpAddr) -> IpAddr {
 pub(crate) async fn limit(
     State(state): State<AppState>,
     path: Option<MatchedPath>,
-    mut request: Request,
+    request: Request,
     next: Next,
 ) -> Response {
     let Some(limits) = state.limits() else { return next.run(request).await };
-    let path = path.as_ref().map_or("", MatchedPath::as_str);
-    // Who runs the process asks for these, and must not be locked out by a crowd.
-    if matches!(path, "/healthz" | "/readyz" | "/metrics") {
-        return next.run(request).await;
+    let client = state.client(request.headers());
+    limits.through(state.tokens(), state.now(), client, path, request, next).await
+}
+
+impl Limits {
+    /// Lets a request through, or answers 429. `client` is its address, where that is not the connection's.
+    pub(crate) async fn through(
+        &self,
+        tokens: &Tokens,
+        now: Timestamp,
+        client: Option<IpAddr>,
+        path: Option<MatchedPath>,
+        mut request: Request,
+        next: Next,
+    ) -> Response {
+        let path = path.as_ref().map_or("", MatchedPath::as_str);
+        // Who runs the process asks for these, and must not be locked out by a crowd.
+        if matches!(path, "/healthz" | "/readyz" | "/metrics") {
+            return next.run(request).await;
+        }
+        let address = client.unwrap_or_else(|| peer(&request));
+        let claims = request.headers().contains_key(header::AUTHORIZATION);
+        let claims = claims.then(|| tokens.claims(request.headers(), now)).and_then(Result::ok);
+        let signs_in = *request.method() == Method::POST && matches!(path, "/v1/users" | "/v1/auth/token");
+        let standing = self.ask(address, claims.as_ref().map(|claims| claims.sub.0), signs_in);
+        if let Some(claims) = claims {
+            request.extensions_mut().insert(claims);
+        }
+        let mut response = if standing.refused {
+            let problem = Problem::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "RATE_LIMITED",
+                "too many requests; wait a little",
+            );
+            Problem { retry_after: Some(whole_seconds(standing.wait)), ..problem }.into_response()
+        } else {
+            next.run(request).await
+        };
+        show(&standing, &mut response);
+        response
     }
+}
+
+/// The address at the other end of the connection.
+pub(crate) fn peer(request: &Request) -> IpAddr {
     let address = request.extensions().get::<ConnectInfo<SocketAddr>>();
-    let address = address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip());
-    let claims = request.headers().contains_key(header::AUTHORIZATION);
-    let claims = claims.then(|| state.tokens().claims(request.headers(), state.now())).and_then(Result::ok);
-    let signs_in = *request.method() == Method::POST && matches!(path, "/v1/users" | "/v1/auth/token");
-    let standing = limits.ask(address, claims.as_ref().map(|claims| claims.sub.0), signs_in);
-    if let Some(claims) = claims {
-        request.extensions_mut().insert(claims);
-    }
-    let mut response = if standing.refused {
-        let problem =
-            Problem::new(StatusCode::TOO_MANY_REQUESTS, "RATE_LIMITED", "too many requests; wait a little");
-        Problem { retry_after: Some(whole_seconds(standing.wait)), ..problem }.into_response()
-    } else {
-        next.run(request).await
-    };
-    show(&standing, &mut response);
-    response
+    address.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |peer| peer.0.ip())
 }
 
 fn whole_seconds(wait: Duration) -> u64 {

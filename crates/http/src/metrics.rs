@@ -11,15 +11,17 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use runtime::Feed;
+use runtime::neighbour::CallCounts;
 use runtime::ports::store::Position;
 use runtime::system::Counts;
 use runtime::tail::Observer;
 use shop::Shop;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 /// The media type of what [`Metrics::text`] writes.
-pub(crate) const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+pub const MEDIA_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Asked {
@@ -127,6 +129,7 @@ impl Metrics {
         );
         databases(&mut registry, figures);
         business(&mut registry, figures);
+        calls(&mut registry, figures);
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
@@ -151,7 +154,7 @@ struct Status {
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Kind {
-    kind: &'static str,
+    kind: String,
 }
 
 fn databases(registry: &mut Registry, figures: &Figures) {
@@ -202,7 +205,7 @@ fn business(registry: &mut Registry, figures: &Figures) {
     registry.register("orders_unsettled_oldest_seconds", "Age of the oldest of them", oldest);
     let alerts = Family::<Kind, Counter>::default();
     for (kind, count) in &figures.alerts {
-        alerts.get_or_create(&Kind { kind }).inc_by(*count);
+        alerts.get_or_create(&Kind { kind: kind.clone() }).inc_by(*count);
     }
     registry.register("alerts", "Alerts raised since start", alerts);
     for (name, help, value) in [
@@ -223,6 +226,47 @@ fn business(registry: &mut Registry, figures: &Figures) {
         gauge.set(whole(value));
         registry.register(name, help, gauge);
     }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Callee {
+    unit: String,
+    ended: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Unit {
+    unit: String,
+}
+
+/// Calls to other units alone, as OpenMetrics text: what a gateway has to show.
+///
+/// # Errors
+/// If it cannot be written.
+pub fn calls_text(counts: BTreeMap<String, CallCounts>) -> Result<String, std::fmt::Error> {
+    let mut registry = Registry::with_prefix("jumun");
+    calls(&mut registry, &Figures { calls: counts, ..Figures::default() });
+    let mut text = String::new();
+    encode(&mut text, &registry)?;
+    Ok(text)
+}
+
+/// Calls to other units.
+fn calls(registry: &mut Registry, figures: &Figures) {
+    let (ended, spared) = (Family::<Callee, Counter>::default(), Family::<Unit, Gauge>::default());
+    for (unit, calls) in &figures.calls {
+        for (how, count) in [
+            ("answered", calls.answered),
+            ("retried", calls.retried),
+            ("failed", calls.failed),
+            ("spared", calls.spared),
+        ] {
+            ended.get_or_create(&Callee { unit: unit.clone(), ended: how }).inc_by(count);
+        }
+        spared.get_or_create(&Unit { unit: unit.clone() }).set(i64::from(calls.is_spared));
+    }
+    registry.register("unit_calls", "Calls to other units, by how they ended", ended);
+    registry.register("unit_breaker_open", "1 while calls to a unit are spared", spared);
 }
 
 fn whole(value: u64) -> i64 {

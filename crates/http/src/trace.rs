@@ -10,7 +10,7 @@ use axum::response::Response;
 use kernel::Trace;
 use tracing::{Instrument, Span, field};
 
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// The trace of a request: the caller's, under a span of our own. One that does not read, or comes twice, is as good as none.
 pub(crate) fn taken(headers: &HeaderMap) -> Trace {
@@ -46,16 +46,7 @@ pub(crate) async fn around(
         took_ms = field::Empty
     );
     let mut response = next.run(request).instrument(span.clone()).await;
-    if let Some(problem) = response.extensions_mut().remove::<Problem>() {
-        let headers = std::mem::take(response.headers_mut());
-        response = problem.render(Some(&instance), Some(&trace_id));
-        // What was put around the problem stays: limits, allowed methods.
-        for (name, value) in &headers {
-            if !response.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
-                response.headers_mut().insert(name, value.clone());
-            }
-        }
-    }
+    response = told(response, &instance, &trace_id);
     let took = state.elapsed().saturating_sub(begun);
     finish(&span, &response, took);
     state.metrics().request(&method, &route, response.status(), took);
@@ -63,6 +54,22 @@ pub(crate) async fn around(
         response.headers_mut().insert(TRACEPARENT, value);
     }
     response
+}
+
+/// A response whose problem, if it is one, says where and under which trace it happened.
+pub(crate) fn told(mut response: Response, instance: &str, trace_id: &str) -> Response {
+    let Some(problem) = response.extensions_mut().remove::<Problem>() else { return response };
+    let headers = std::mem::take(response.headers_mut());
+    let mut told = problem.render(Some(instance), Some(trace_id));
+    // What was put around the problem stays: limits, allowed methods.
+    for (name, value) in &headers {
+        if !told.headers().contains_key(name) && name != axum::http::header::CONTENT_LENGTH {
+            told.headers_mut().insert(name, value.clone());
+        }
+    }
+    // Whoever renders it again would render it as it was.
+    told.extensions_mut().remove::<Problem>();
+    told
 }
 
 fn finish(span: &Span, response: &Response, took: std::time::Duration) {

@@ -1,7 +1,7 @@
 //! Whether the process lives, whether it can serve, and its metrics.
 
 use crate::app::AppState;
-use crate::figures::Figures;
+use crate::figures::{Figures, Scope};
 use crate::metrics::MEDIA_TYPE;
 use crate::problem::{MEDIA_TYPE as PROBLEM, Problem, ProblemDocument};
 use axum::Json;
@@ -53,6 +53,9 @@ const ANSWER: Duration = Duration::from_secs(2);
     responses((status = 200, body = Health), (status = 503, description = "not yet, or no more", body = ProblemDocument, content_type = PROBLEM))
 )]
 async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
+    if state.is_draining() {
+        return Err(not_ready("it is about to end".to_owned()));
+    }
     let shop = Arc::clone(state.shop());
     let asked = tokio::task::spawn_blocking(move || {
         shop.system()
@@ -62,12 +65,15 @@ async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Pr
             .map(|handle| handle.tail.name().to_owned())
             .collect::<Vec<_>>()
     });
-    let not_ready = |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail);
     match tokio::time::timeout(ANSWER, asked).await {
         Ok(Ok(away)) if away.is_empty() => Ok(Json(Health::lacking(state.shop().missing_aids()))),
         Ok(Ok(away)) => Err(not_ready(format!("not serving: {}", away.join(", ")))),
         Ok(Err(_)) | Err(_) => Err(not_ready("a database does not answer".to_owned())),
     }
+}
+
+fn not_ready(detail: String) -> Problem {
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail)
 }
 
 /// Metrics, for a scraper.
@@ -78,14 +84,14 @@ async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Pr
 async fn get_metrics(
     State(state): State<AppState>,
 ) -> Result<([(HeaderName, &'static str); 1], String), Problem> {
-    let figures = read_figures(&state).await?;
+    let figures = read_figures(&state, Scope::Own).await?;
     let text = state.metrics().text(&figures).map_err(|_| Problem::internal())?;
     Ok(([(header::CONTENT_TYPE, MEDIA_TYPE)], text))
 }
 
 /// The figures, read on a thread that may block.
-pub(super) async fn read_figures(state: &AppState) -> Result<Figures, Problem> {
+pub(super) async fn read_figures(state: &AppState, scope: Scope) -> Result<Figures, Problem> {
     let (shop, now) = (Arc::clone(state.shop()), state.now());
-    let read = tokio::task::spawn_blocking(move || Figures::read(&shop, now)).await;
+    let read = tokio::task::spawn_blocking(move || Figures::read(&shop, now, scope)).await;
     Ok(read.map_err(|_| Problem::internal())??)
 }

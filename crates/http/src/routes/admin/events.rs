@@ -94,10 +94,10 @@ fn said_of(shop: &Shop, key: Uuid) -> Result<Vec<Placed>, Problem> {
     let mut said = Vec::new();
     // What orders said comes first among equals: it is where the others' words come from.
     let order = kernel::DomainName::of("order");
-    let mut databases: Vec<_> = shop.system().databases().iter().collect();
-    databases.sort_by_key(|handle| !handle.database.domains.contains(&order));
-    for (database, handle) in databases.into_iter().enumerate() {
-        for row in handle.reader.log_of(key)? {
+    let mut databases = shop.system().books();
+    databases.sort_by_key(|(database, _)| !database.domains.contains(&order));
+    for (database, (_, reader)) in databases.into_iter().enumerate() {
+        for row in reader.log_of(key)? {
             let (position, entry) = read_row(&row)?;
             for (index, event) in entry.events.iter().enumerate() {
                 let key = place(entry.at.0, database, position.0, index);

@@ -11,8 +11,9 @@ use axum::http::StatusCode;
 use kernel::ids::{LetterId, UserId};
 use kernel::judge::letters::{DeadLetter, LetterKind, LetterStatus};
 use kernel::{Timestamp, checks};
-use runtime::CommandError;
 use runtime::message::LetterOrder;
+use runtime::system::Handle;
+use runtime::{CommandError, System};
 use serde::{Deserialize, Serialize};
 use shop::facts::load;
 use shop::reads::{dead_letters, letter_place};
@@ -96,7 +97,8 @@ async fn list_dead_letters(
     Params(filters): Params<LetterFilters>,
     paging: Paging,
 ) -> Result<Json<Page<LetterBody>>, Problem> {
-    let databases = state.shop().system().databases().iter().map(|handle| handle.reader.as_ref());
+    let books = state.shop().system().books();
+    let databases = books.iter().map(|(_, reader)| reader.as_ref());
     let letters = dead_letters(databases, filters.status, paging.before, paging.rows())?;
     Ok(Json(Page::of(letters, &paging, letter_place, |letter| LetterBody::from(letter))))
 }
@@ -154,21 +156,49 @@ async fn handle(
     order: LetterOrder,
     by: UserId,
 ) -> Result<Json<LetterBody>, Problem> {
+    let system = state.shop().system();
     let mut holder = None;
-    for handle in state.shop().system().databases() {
-        if !load::<DeadLetter>(handle.reader.as_ref(), [(id,)])?.is_empty() {
-            holder = Some(handle);
+    for (database, reader) in system.books() {
+        if !load::<DeadLetter>(reader.as_ref(), [(id,)])?.is_empty() {
+            holder = Some(database.name.clone());
         }
     }
     let holder = holder.ok_or_else(|| Problem::not_found("dead letter"))?;
+    let not_open =
+        || Problem::new(StatusCode::CONFLICT, "DEAD_LETTER_NOT_OPEN", "this dead letter is not open");
+    let letter = match system.databases().iter().find(|own| own.database.name == holder) {
+        Some(own) => handle_here(own, id, order, by).await?,
+        None => handle_there(system, holder, id, order, by).await?,
+    };
+    Ok(Json(LetterBody::from(&letter.ok_or_else(not_open)?)))
+}
+
+async fn handle_here(
+    holder: &Handle,
+    id: LetterId,
+    order: LetterOrder,
+    by: UserId,
+) -> Result<Option<DeadLetter>, CommandError> {
     let (sender, receiver) = tokio::sync::oneshot::channel();
     holder.door.letter(id, order, by, move |answer| {
         // The operator may have gone; what was decided stands.
         let _ = sender.send(answer);
     });
-    let lost = || CommandError::Fault("the answer was lost".to_owned());
-    let not_open =
-        || Problem::new(StatusCode::CONFLICT, "DEAD_LETTER_NOT_OPEN", "this dead letter is not open");
-    let letter = receiver.await.map_err(|_| lost())??.ok_or_else(not_open)?;
-    Ok(Json(LetterBody::from(&letter)))
+    receiver.await.unwrap_or_else(|_| Err(CommandError::Fault("the answer was lost".to_owned())))
+}
+
+/// The unit that holds the letter does it.
+async fn handle_there(
+    system: &System,
+    holder: String,
+    id: LetterId,
+    order: LetterOrder,
+    by: UserId,
+) -> Result<Option<DeadLetter>, CommandError> {
+    let other = system.elsewhere().iter().find(|other| other.database.name == holder);
+    let neighbour = other.and_then(|other| other.neighbour.clone());
+    let away = || CommandError::Unavailable(holder.clone(), "its unit cannot be asked".to_owned());
+    let neighbour = neighbour.ok_or_else(away)?;
+    let handled = tokio::task::spawn_blocking(move || neighbour.letter(&holder, id, order, by)).await;
+    handled.unwrap_or_else(|_| Err(CommandError::Fault("the answer was lost".to_owned())))
 }

@@ -3,12 +3,12 @@
 use crate::app::AppState;
 use crate::describe::AdminsOnly;
 use crate::extract::Admin;
-use crate::figures::{DatabaseFigures, Figures};
+use crate::figures::{DatabaseFigures, Figures, Scope};
 use crate::problem::Problem;
 use crate::routes::ops::read_figures;
 use axum::Json;
 use axum::extract::State;
-use kernel::domain::Alert;
+use runtime::neighbour::ToldAlert;
 use serde::Serialize;
 use std::collections::BTreeMap;
 use utoipa::ToSchema;
@@ -35,10 +35,12 @@ struct Overview {
     /// Campaigns that issued more coupons than they have: always 0.
     over_issued_coupons: usize,
     /// Alerts since start, by kind.
-    alerts: BTreeMap<&'static str, u64>,
+    alerts: BTreeMap<String, u64>,
     /// The latest alerts, newest first.
     recent_alerts: Vec<AlertBody>,
     databases: Vec<DatabaseBody>,
+    /// Databases of other units that could not be looked at now; what is said above leaves them out.
+    unreachable: Vec<String>,
 }
 
 /// Orders of one unsettled status.
@@ -55,7 +57,7 @@ struct UnsettledBody {
 #[schema(as = Alert)]
 struct AlertBody {
     database: String,
-    kind: &'static str,
+    kind: String,
     detail: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     order_id: Option<Uuid>,
@@ -83,8 +85,7 @@ struct DatabaseBody {
 /// How the shop is.
 #[utoipa::path(get, path = "/v1/admin/overview", tag = "admin", responses((status = 200, body = Overview), AdminsOnly))]
 async fn get_overview(State(state): State<AppState>, _: Admin) -> Result<Json<Overview>, Problem> {
-    let figures = read_figures(&state).await?;
-    let recent = state.shop().system().signals().recent_alerts();
+    let figures = read_figures(&state, Scope::All).await?;
     Ok(Json(Overview {
         topology: state.shop().topology().name.to_string(),
         currency: state.shop().currency().to_string(),
@@ -93,8 +94,9 @@ async fn get_overview(State(state): State<AppState>, _: Admin) -> Result<Json<Ov
         oldest_unknown_payment_seconds: figures.unknown_payment.as_secs(),
         negative_stock: figures.negative_stock,
         over_issued_coupons: figures.over_issued,
-        recent_alerts: recent.into_iter().rev().map(alert).collect(),
+        recent_alerts: figures.recent_alerts.into_iter().rev().map(alert).collect(),
         databases: figures.databases.into_iter().map(database).collect(),
+        unreachable: figures.unreachable,
         alerts: figures.alerts,
     }))
 }
@@ -108,8 +110,9 @@ fn unsettled(figures: &Figures) -> BTreeMap<&'static str, UnsettledBody> {
         .collect()
 }
 
-fn alert((database, alert): (String, Alert)) -> AlertBody {
-    AlertBody { database, kind: alert.kind, detail: alert.detail, order_id: alert.saga.map(|saga| saga.0) }
+fn alert(alert: ToldAlert) -> AlertBody {
+    let ToldAlert { database, kind, detail, saga } = alert;
+    AlertBody { database, kind, detail, order_id: saga }
 }
 
 fn database((name, figures): (String, DatabaseFigures)) -> DatabaseBody {

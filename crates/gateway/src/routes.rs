@@ -1,0 +1,163 @@
+//! The gateway's door: every route that is described, and what it answers for itself.
+
+use crate::forward::{Asked, PATIENCE, Road, Unit};
+use axum::body::to_bytes;
+use axum::extract::{Extension, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodFilter, get, on};
+use axum::{Json, Router};
+use futures::future::join_all;
+use http_api::edge::{Client, Edge, routes};
+use http_api::{Draining, Problem, owners};
+use kernel::DomainName;
+use runtime::ports::clock::Clock;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+use units::ServiceKey;
+
+/// The largest body, in bytes: what a unit takes.
+const LARGEST: usize = 256 * 1024;
+/// How long a client may take to send one.
+const SLOWEST: Duration = Duration::from_secs(30);
+/// How long a unit may take to say that it is ready.
+const READY: Duration = Duration::from_secs(2);
+
+/// What a gateway is made of.
+pub struct GatewayParts {
+    /// What stands before its routes.
+    pub edge: Arc<Edge>,
+    /// The units.
+    pub units: Vec<Unit>,
+    /// Which unit holds which domain.
+    pub homes: BTreeMap<DomainName, String>,
+    /// The key that all units share.
+    pub key: ServiceKey,
+    /// The clocks.
+    pub clock: Arc<dyn Clock>,
+    /// Whether the process is about to end.
+    pub draining: Draining,
+}
+
+/// The front of a system.
+pub struct Gateway {
+    edge: Arc<Edge>,
+    units: Vec<Unit>,
+    homes: BTreeMap<DomainName, String>,
+    road: Road,
+    draining: Draining,
+}
+
+impl Gateway {
+    /// A gateway of these parts.
+    ///
+    /// # Errors
+    /// If its client cannot be made.
+    pub fn new(parts: GatewayParts) -> Result<Arc<Self>, reqwest::Error> {
+        let GatewayParts { edge, units, homes, key, clock, draining } = parts;
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .redirect(reqwest::redirect::Policy::none())
+            .connect_timeout(PATIENCE)
+            .build()?;
+        Ok(Arc::new(Self { edge, units, homes, road: Road { http, key, clock }, draining }))
+    }
+
+    /// The whole door. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: limits are per client address.
+    pub fn app(self: &Arc<Self>) -> Router {
+        let mut router = Router::new()
+            .route("/healthz", get(alive))
+            .route("/readyz", get(ready))
+            .route("/metrics", get(figures));
+        for route in routes().into_iter().filter(|route| owners::owner(&route.path).is_some()) {
+            // Every method that is described is one that a filter knows.
+            let Ok(method) = MethodFilter::try_from(route.method) else { continue };
+            router = router.route(&route.path, on(method, pass));
+        }
+        self.edge.guard(router.with_state(Arc::clone(self)))
+    }
+
+    /// The unit that a path belongs to.
+    fn unit_of(&self, path: &str) -> Option<&Unit> {
+        let home = self.homes.get(&owners::owner(path)?)?;
+        self.units.iter().find(|unit| unit.name() == home)
+    }
+}
+
+async fn pass(
+    State(gateway): State<Arc<Gateway>>,
+    Extension(client): Extension<Client>,
+    request: Request,
+) -> Response {
+    let Some(unit) = gateway.unit_of(request.uri().path()) else {
+        return Problem::not_found("route").into_response();
+    };
+    let (parts, body) = request.into_parts();
+    let target = parts.uri.path_and_query().map_or_else(|| parts.uri.path().to_owned(), ToString::to_string);
+    let declared = parts
+        .headers
+        .get(header::CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    // Refused before it is sent, where it is said to be too large.
+    if declared.is_some_and(|length| length > LARGEST) {
+        return too_large().into_response();
+    }
+    let body = match tokio::time::timeout(SLOWEST, to_bytes(body, LARGEST)).await {
+        Ok(Ok(body)) => body,
+        Ok(Err(_)) => return too_large().into_response(),
+        Err(_) => {
+            let status = StatusCode::REQUEST_TIMEOUT;
+            return Problem::new(status, "BODY_TOO_SLOW", "the body took too long").into_response();
+        }
+    };
+    let asked = Asked { method: parts.method, target, headers: parts.headers, body, client: client.0 };
+    gateway.road.forward(unit, &asked).await
+}
+
+fn too_large() -> Problem {
+    let status = StatusCode::PAYLOAD_TOO_LARGE;
+    Problem::new(
+        status,
+        "BODY_TOO_LARGE",
+        "the body is larger than is taken here, or did not come to its end",
+    )
+}
+
+/// How the system is.
+#[derive(Serialize)]
+struct Health {
+    status: &'static str,
+}
+
+async fn alive() -> Json<Health> {
+    Json(Health { status: "ok" })
+}
+
+/// Every unit says that it is ready.
+async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
+    let not_ready =
+        |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail).into_response();
+    if gateway.draining.is_on() {
+        return not_ready("it is about to end".to_owned());
+    }
+    let looks = gateway.units.iter().map(|unit| async {
+        let asked = gateway.road.http.get(format!("{}/readyz", unit.address())).timeout(READY).send().await;
+        let is_ready = asked.is_ok_and(|answer| answer.status() == StatusCode::OK);
+        (!is_ready).then(|| unit.name().to_owned())
+    });
+    let away: Vec<String> = join_all(looks).await.into_iter().flatten().collect();
+    if away.is_empty() {
+        return Json(Health { status: "ok" }).into_response();
+    }
+    not_ready(format!("not serving: {}", away.join(", ")))
+}
+
+async fn figures(State(gateway): State<Arc<Gateway>>) -> Response {
+    let counts = gateway.units.iter().map(|unit| (unit.name().to_owned(), unit.counts())).collect();
+    match http_api::metrics::calls_text(counts) {
+        Ok(text) => ([(header::CONTENT_TYPE, http_api::metrics::MEDIA_TYPE)], text).into_response(),
+        Err(_) => Problem::internal().into_response(),
+    }
+}
