@@ -2,8 +2,8 @@
 
 use crate::config::Config;
 use anyhow::{Context, bail};
-use kernel::Step;
 use kernel::topology::Topology;
+use kernel::{DomainName, Step};
 use redis_adapters::Target;
 use redis_adapters::guard::RedisGuard;
 use redis_adapters::ranking::{Follower, Following, Source, View};
@@ -44,7 +44,7 @@ pub fn guards(
     Ok(guards)
 }
 
-/// Has best sellers answered from Redis, if one is configured, for as long as what is returned is kept.
+/// Has best sellers answered from Redis, if one is configured and this process answers them, for as long as what is returned is kept.
 ///
 /// # Errors
 /// If the topology counts sales otherwise than from confirmed orders. That Redis is away is none.
@@ -53,7 +53,8 @@ pub fn best_sellers(
     shop: &Shop,
     clock: &Arc<dyn Clock>,
 ) -> anyhow::Result<Option<Following>> {
-    let Some(target) = &config.best_sellers else { return Ok(None) };
+    let is_here = shop.system().home(&DomainName::of("ranking")).is_some();
+    let Some(target) = config.best_sellers.as_ref().filter(|_| is_here) else { return Ok(None) };
     let source = Source::of(shop.system())?;
     let (follower, view) = keeper(target, source, shop.topology(), clock)?;
     shop.show_best_sellers_by(Arc::new(view));

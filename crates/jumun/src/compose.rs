@@ -3,8 +3,10 @@
 use crate::aids::{self, Locks};
 use crate::databases::{self, Storage};
 use crate::rebuild;
+use crate::spread::Spread;
 use kernel::DomainName;
 use kernel::ids::Ids;
+use kernel::topology::Database;
 use runtime::adapters::V7Ids;
 use runtime::ports::clock::Clock;
 use runtime::ports::guard::Guard;
@@ -28,6 +30,8 @@ pub struct Setup<'a> {
     pub clock: Arc<dyn Clock>,
     /// Where the locks of guarded units are kept, if anywhere.
     pub locks: Option<Locks>,
+    /// The units of this process and the way to the others; `None`: all units are here.
+    pub spread: Option<&'a Spread>,
     /// Settings of the loops.
     pub config: WorkerConfig,
 }
@@ -41,17 +45,19 @@ const DOOR_CAPACITY: usize = 20_000;
 /// If the topology is wrong, or a database cannot be opened or belongs to another one.
 pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     let (topology, registry) = setup.domains.place(setup.topology)?;
-    let mut opened = databases::open(&setup.storage, &topology, &registry)?;
+    let is_here = |database: &Database| setup.spread.is_none_or(|spread| spread.has(database));
+    let mut opened = databases::open_those(&setup.storage, &topology, &registry, is_here)?;
     rebuild::views(&mut opened, &topology)?;
     let clock = Arc::clone(&setup.clock);
     let ids = move || Box::new(V7Ids::new(Arc::clone(&clock), 0)) as Box<dyn Ids + Send>;
     let guards = aids::guards(setup.locks.as_ref(), &topology, &opened, &setup.clock)?;
     let named = guards.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard) as Arc<dyn Guard>));
+    let elsewhere = setup.spread.map(|spread| spread.elsewhere(&topology)).unwrap_or_default();
     let parts = SystemParts {
         registry: registry.clone(),
         topology,
         opened,
-        elsewhere: Vec::new(),
+        elsewhere,
         guards: named.collect(),
         clock: setup.clock,
         ids: Box::new(ids),

@@ -56,6 +56,13 @@ pub struct File {
     pub signing_key: Option<Secret>,
     /// URLs of databases that are elsewhere, by the topology's names for them.
     pub databases: BTreeMap<String, Secret>,
+    /// What units believe each other by, at least 32 characters; else one is made and kept in the data folder, which is then to be the
+    /// same for all.
+    pub service_key: Option<Secret>,
+    /// Where the units are that run in other processes: `http://host:port` by their names.
+    pub units: BTreeMap<String, String>,
+    /// How long a server that is asked to stop says that it is not ready before it takes no more requests.
+    pub drain_s: u64,
     /// The payment gateway.
     pub pg: PgFile,
     /// The data platform.
@@ -170,6 +177,9 @@ impl Default for File {
             admin_email: None,
             admin_password: None,
             signing_key: None,
+            service_key: None,
+            units: BTreeMap::new(),
+            drain_s: 0,
             pg: PgFile::default(),
             delivery: DeliveryFile::default(),
             ranking: RankingFile::default(),
@@ -299,10 +309,16 @@ impl Config {
                 file.listen
             );
         }
-        if let Some(key) = &file.signing_key
-            && key.0.len() < 32
-        {
-            bail!("signing_key: needs at least 32 characters");
+        for (name, key) in [("signing_key", &file.signing_key), ("service_key", &file.service_key)] {
+            if key.as_ref().is_some_and(|key| key.0.len() < 32) {
+                bail!("{name}: needs at least 32 characters");
+            }
+        }
+        for (unit, address) in &file.units {
+            let scheme = ["http://", "https://"].iter().find_map(|scheme| address.strip_prefix(scheme));
+            if scheme.is_none_or(str::is_empty) {
+                bail!("units.{unit}: `{address}` is not http://host:port");
+            }
         }
         if file.admin_email.is_some() != file.admin_password.is_some() {
             bail!("admin_email and admin_password: give both or neither");
@@ -354,6 +370,7 @@ const TEXTS: &[&str] = &[
     "admin_email",
     "admin_password",
     "signing_key",
+    "service_key",
     "pg.url",
     "pg.secret_key",
     "pg.webhook_secret",

@@ -36,8 +36,22 @@ const CACHE_KIB: u32 = 32 * 1024;
 /// # Errors
 /// If one cannot be opened, or belongs to another topology.
 pub fn open(storage: &Storage<'_>, topology: &Topology, registry: &Registry) -> anyhow::Result<Vec<Opened>> {
-    let databases = topology.databases();
+    open_those(storage, topology, registry, |_| true)
+}
+
+/// Opens those databases of `topology` that are `wanted`.
+///
+/// # Errors
+/// If one cannot be opened, or belongs to another topology.
+pub fn open_those(
+    storage: &Storage<'_>,
+    topology: &Topology,
+    registry: &Registry,
+    wanted: impl Fn(&Database) -> bool,
+) -> anyhow::Result<Vec<Opened>> {
+    let mut databases = topology.databases();
     refuse_strangers(storage, &databases)?;
+    databases.retain(wanted);
     let count = u32::try_from(databases.len()).unwrap_or(1).max(1);
     databases
         .into_iter()

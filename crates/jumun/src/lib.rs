@@ -8,14 +8,17 @@ pub mod compose;
 pub mod config;
 pub mod databases;
 pub mod folder;
+pub mod front;
 pub mod outside;
 pub mod rebuild;
 pub mod server;
 pub mod servers;
+pub mod spread;
 pub mod topologies;
 
 pub use {kernel, order, runtime, shop};
 
 pub use compose::{Setup, compose};
 pub use config::Config;
+pub use front::Front;
 pub use server::Server;

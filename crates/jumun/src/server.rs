@@ -6,9 +6,11 @@ use crate::config::{Config, PG_NAME};
 use crate::folder::Folder;
 use crate::outside::delivery::{FileSink, HttpSink};
 use crate::outside::pg::GatewayCalls;
+use crate::spread::{self, Spread};
 use crate::topologies;
 use anyhow::{Context, bail};
-use http_api::{AppState, HttpConfig};
+use http_api::app::Behind;
+use http_api::{AppState, Draining, HttpConfig};
 use kernel::{DomainName, Trace};
 use payment::StartReconciling;
 use pg::simulator::{DEFAULT_SECRET_KEY, Simulator, SimulatorConfig, WebhookConfig};
@@ -28,6 +30,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use units::api::ApiParts;
 use user::{EnsureAdmin, Ensured};
 
 /// A running server.
@@ -37,9 +40,12 @@ pub struct Server {
     simulator: Option<Simulator>,
     /// The administrator made at first start, and the password if it was made up.
     first_admin: Option<FirstAdmin>,
+    draining: Draining,
+    drain: Duration,
     closing: watch::Sender<bool>,
     tasks: Vec<JoinHandle<()>>,
     best_sellers: Option<Following>,
+    spread: Option<Spread>,
     _folder: Arc<Folder>,
 }
 
@@ -57,7 +63,7 @@ const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How often a database that others may serve too is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 /// How long open requests may take once the server is asked to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
 impl Server {
     /// Starts everything that `config` names. `domains` adds an application's own participants: usually
@@ -66,49 +72,76 @@ impl Server {
     /// # Errors
     /// What cannot be started, and why.
     pub async fn start(config: &Config, domains: Domains) -> anyhow::Result<Self> {
-        let folder = Arc::new(Folder::take(&config.file.data)?);
-        let listener = TcpListener::bind(config.file.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.file.listen))?;
-        let address = listener.local_addr()?;
+        Self::start_units(config, domains, &[]).await
+    }
+
+    /// Starts `units` of the system that `config` names, and reaches the others where it says. None named: all are in this process.
+    ///
+    /// # Errors
+    /// What cannot be started, and why.
+    pub async fn start_units(config: &Config, domains: Domains, units: &[String]) -> anyhow::Result<Self> {
+        let folder = Arc::new(match units {
+            [] => Folder::take(&config.file.data)?,
+            units => Folder::take_units(&config.file.data, units)?,
+        });
+        let (listener, address) = listen(config.file.listen).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+        let text = topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
+        let context = || format!("topology {}", config.file.topology);
+        let (topology, _) = domains.place(&text).with_context(context)?;
+        let spread = match units {
+            [] => None,
+            units => Some(Spread::new(config, &folder, &topology, units, Arc::clone(&clock))?),
+        };
+        let here = spread::domains_of(&topology, units);
         let webhook_secret = webhook_secret(config, &folder)?;
-        let (simulator, gateway) = gateway(config, &folder, address, &webhook_secret).await?;
-        let outside = outside(config, &folder, gateway, &clock)?;
-        let topology = topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
+        let (simulator, outside) = outside(config, &folder, address, &webhook_secret, &clock, &here).await?;
         let (shop, workers) = compose(Setup {
-            topology: &topology,
+            topology: &text,
             domains,
             storage: config.storage(),
             outside,
             clock: Arc::clone(&clock),
             locks: config.locks.clone(),
+            spread: spread.as_ref(),
             config: worker_config(config),
         })
-        .with_context(|| format!("topology {}", config.file.topology))?;
+        .with_context(context)?;
         let best_sellers = aids::best_sellers(config, &shop, &clock)?;
         shop.start(workers, config.file.batch_cap)?;
-        let signing_key = match &config.file.signing_key {
-            Some(key) => key.0.clone().into_bytes(),
-            None => folder.secret("signing.key")?,
-        };
+        let (closing, closed) = watch::channel(false);
+        let draining = Draining::default();
+        let behind = behind(config, &folder, units)?;
         let state = AppState::new(HttpConfig {
             rate_limits: config.rate_limits,
             webhook_secrets: BTreeMap::from([(PG_NAME.to_owned(), webhook_secret)]),
             admin_metrics_only: !address.ip().is_loopback(),
-            ..HttpConfig::new(Arc::clone(&shop), signing_key)
+            draining: draining.clone(),
+            behind: behind.clone(),
+            ..HttpConfig::new(Arc::clone(&shop), spread::signing_key(config, &folder)?)
         })?;
-        let first_admin = first_admin(config, &shop).await?;
-        shop.system().ask(StartReconciling, Trace::default()).await?.map_err(anyhow::Error::new)?;
-        let (closing, closed) = watch::channel(false);
-        let mut tasks = vec![serve(listener, http_api::app(state.clone()), closed.clone())];
+        let first_admin = begin(config, &shop, &here).await?;
+        let app = http_api::app(state.clone()).merge(internal(&shop, behind, &closed));
+        let mut tasks = vec![serve(listener, app, closed.clone())];
         if let Some(admin) = config.file.admin_listen {
-            let listener =
-                TcpListener::bind(admin).await.with_context(|| format!("cannot listen on {admin}"))?;
+            let (listener, _) = listen(admin).await?;
             tasks.push(serve(listener, http_api::metrics_app(state), closed.clone()));
         }
         tasks.push(housekeep(Arc::clone(&shop), Duration::from_secs(config.file.log_retention_s), closed));
-        Ok(Self { shop, address, simulator, first_admin, closing, tasks, best_sellers, _folder: folder })
+        let drain = Duration::from_secs(config.file.drain_s);
+        Ok(Self {
+            shop,
+            address,
+            simulator,
+            first_admin,
+            draining,
+            drain,
+            closing,
+            tasks,
+            best_sellers,
+            spread,
+            _folder: folder,
+        })
     }
 
     /// Where HTTP listens.
@@ -135,8 +168,10 @@ impl Server {
         self.first_admin.as_ref()
     }
 
-    /// Stops taking requests, lets open ones end, decides what waits, and closes everything.
+    /// Says that it is not ready, stops taking requests, lets open ones end, decides what waits, and closes everything.
     pub async fn stop(self) {
+        self.draining.begin();
+        tokio::time::sleep(self.drain).await;
         // If nobody listens any more, everything has ended already.
         let _ = self.closing.send(true);
         for mut task in self.tasks {
@@ -153,6 +188,9 @@ impl Server {
         if tokio::task::spawn_blocking(stop).await.is_err() {
             tracing::error!("the shop ended by a panic");
         }
+        if let Some(spread) = &self.spread {
+            spread.close();
+        }
         if let Some(simulator) = self.simulator {
             simulator.stop().await;
         }
@@ -168,7 +206,50 @@ fn worker_config(config: &Config) -> WorkerConfig {
     }
 }
 
-fn serve(listener: TcpListener, app: axum::Router, mut closed: watch::Receiver<bool>) -> JoinHandle<()> {
+/// Listens at `address`; and where that is, if it left the port open.
+///
+/// # Errors
+/// If it cannot.
+pub(crate) async fn listen(address: SocketAddr) -> anyhow::Result<(TcpListener, SocketAddr)> {
+    let listener = TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))?;
+    let address = listener.local_addr()?;
+    Ok((listener, address))
+}
+
+/// What a unit believes its gateway and the other units by; nothing, where all are in this process.
+fn behind(config: &Config, folder: &Folder, units: &[String]) -> anyhow::Result<Option<Behind>> {
+    if units.is_empty() {
+        return Ok(None);
+    }
+    Ok(Some(Behind { key: spread::service_key(config, folder)?, units: units.to_vec() }))
+}
+
+/// What a unit answers to the others; nothing, where all are in this process.
+fn internal(shop: &Shop, behind: Option<Behind>, closed: &watch::Receiver<bool>) -> axum::Router {
+    let Some(Behind { key, units }) = behind else { return axum::Router::new() };
+    units::api::router(ApiParts {
+        system: Arc::clone(shop.system()),
+        registry: shop.registry().clone(),
+        units,
+        key,
+        closing: closed.clone(),
+    })
+}
+
+/// What begins with a process: the first administrator where the users are, the reconciliation where the payments are.
+async fn begin(config: &Config, shop: &Shop, here: &[DomainName]) -> anyhow::Result<Option<FirstAdmin>> {
+    if here.contains(&payment::PAYMENT) {
+        shop.system().ask(StartReconciling, Trace::default()).await?.map_err(anyhow::Error::new)?;
+    }
+    if here.contains(&DomainName::of("user")) { first_admin(config, shop).await } else { Ok(None) }
+}
+
+/// Runs `app` until `closed` says that it is over, and what was asked before that is answered.
+pub(crate) fn serve(
+    listener: TcpListener,
+    app: axum::Router,
+    mut closed: watch::Receiver<bool>,
+) -> JoinHandle<()> {
     tokio::spawn(async move {
         let service = app.into_make_service_with_connect_info::<SocketAddr>();
         let closing = async move {
@@ -246,15 +327,38 @@ async fn gateway(
     Ok((simulator, Arc::new(client)))
 }
 
-fn outside(
+/// Who performs the outside calls of the domains that are `here`; and the payment gateway, if one was started for them.
+async fn outside(
     config: &Config,
     folder: &Folder,
-    gateway: Arc<dyn PaymentGateway>,
+    address: SocketAddr,
+    webhook_secret: &str,
     clock: &Arc<dyn Clock>,
-) -> anyhow::Result<BTreeMap<DomainName, Arc<dyn Outside>>> {
+    here: &[DomainName],
+) -> anyhow::Result<(Option<Simulator>, BTreeMap<DomainName, Arc<dyn Outside>>)> {
     let runtime = tokio::runtime::Handle::current();
-    let payments = GatewayCalls::new(gateway, Arc::clone(clock), runtime.clone());
-    let deliveries: Arc<dyn Outside> = match (&config.file.delivery.url, &config.file.delivery.secret) {
+    let mut outside: BTreeMap<DomainName, Arc<dyn Outside>> = BTreeMap::new();
+    let mut started = None;
+    if here.contains(&payment::PAYMENT) {
+        let (simulator, gateway) = gateway(config, folder, address, webhook_secret).await?;
+        let calls = GatewayCalls::new(gateway, Arc::clone(clock), runtime.clone());
+        outside.insert(payment::PAYMENT, Arc::new(calls));
+        started = simulator;
+    }
+    if here.contains(&data_platform::NAME) {
+        outside.insert(data_platform::NAME, deliveries(config, folder, clock, runtime)?);
+    }
+    Ok((started, outside))
+}
+
+/// Who carries deliveries to the data platform.
+fn deliveries(
+    config: &Config,
+    folder: &Folder,
+    clock: &Arc<dyn Clock>,
+    runtime: tokio::runtime::Handle,
+) -> anyhow::Result<Arc<dyn Outside>> {
+    Ok(match (&config.file.delivery.url, &config.file.delivery.secret) {
         (None, _) => Arc::new(FileSink::open(&deliveries_file(folder.path()))?),
         (Some(_), None) => {
             bail!("delivery.secret: deliveries are signed; give the key that the receiver knows (whsec_…)")
@@ -265,11 +369,7 @@ fn outside(
             let client = HttpSink::client(config.file.delivery.allow_private)?;
             Arc::new(HttpSink::new(client, url, webhook, Arc::clone(clock), runtime))
         }
-    };
-    Ok(BTreeMap::from([
-        (DomainName::of("payment"), Arc::new(payments) as Arc<dyn Outside>),
-        (DomainName::of("data-platform"), deliveries),
-    ]))
+    })
 }
 
 /// The file that deliveries are appended to by default.

@@ -29,6 +29,7 @@ fn gift_shop() -> Arc<Shop> {
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
         locks: None,
+        spread: None,
         config: WorkerConfig::default(),
     })
     .unwrap();

@@ -36,6 +36,7 @@ fn start(data: &Path) -> Arc<Shop> {
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
         locks: None,
+        spread: None,
         config: WorkerConfig::default(),
     })
     .unwrap();
@@ -157,6 +158,7 @@ async fn another_database_that_missed_pruned_rows_is_refused() {
         outside: BTreeMap::new(),
         clock: Arc::new(SystemClock::default()),
         locks: None,
+        spread: None,
         config: WorkerConfig::default(),
     };
     let error = compose(setup).err().unwrap().to_string();

@@ -18,6 +18,7 @@ mod simulate;
 mod stopped;
 mod table;
 mod topology;
+mod up;
 mod work;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -54,6 +55,7 @@ enum Command {
     Demo(demo::Demo),
     /// Serve a topology's units in this process
     Serve(serve::Serve),
+    Up(up::Up),
     Replay(replay::Replay),
     Bench(bench::Bench),
     Compare(compare::Compare),
@@ -131,6 +133,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
     let ended = match cli.command {
         Command::Demo(demo) => demo.run(),
         Command::Serve(serve) => serve.run(),
+        Command::Up(up) => up.run(),
         Command::Replay(replay) => replay.run(),
         Command::Bench(bench) => bench.run(),
         Command::Compare(compare) => compare.run(),
@@ -156,10 +159,14 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
 
 /// Where faults are what is looked for, they are no news.
 fn log_to_stderr(format: LogFormat, expects_faults: bool) {
+    use std::io::IsTerminal;
     use tracing_subscriber::EnvFilter;
     let usual = if expects_faults { "off" } else { "warn,jumun=info" };
     let filter = EnvFilter::try_from_env("JUMUN_LOG").unwrap_or_else(|_| EnvFilter::new(usual));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that is a file is read by programs, too.
+    let colours = std::io::stderr().is_terminal();
+    let builder =
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     match format {
         LogFormat::Human => builder.with_target(false).init(),
         LogFormat::Json => builder.json().init(),

@@ -3,16 +3,19 @@
 use super::{Ended, SystemArgs, block_on};
 use anyhow::bail;
 use clap::Args;
-use jumun::{Config, Server};
+use jumun::spread::GATEWAY;
+use jumun::{Config, Front, Server};
 use shop::Domains;
 use std::net::SocketAddr;
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
 
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     #[command(flatten)]
     system: SystemArgs,
-    /// Serve only this unit; give it again for more. All units must be named: a process per unit is not built yet
+    /// Serve only this unit of the topology, or `gateway`, the front of them all; give it again for more. Where the others are is said
+    /// by the configuration (`[units]`) [default: all units in this process, without a gateway]
     #[arg(long = "unit", value_name = "NAME")]
     units: Vec<String>,
     /// Where HTTP listens [default: 127.0.0.1:8080]
@@ -27,18 +30,42 @@ pub(crate) struct Serve {
     /// Believe this database's present state although others have read further in its log (it was restored from a backup)
     #[arg(long = "new-epoch", value_name = "DATABASE")]
     new_epochs: Vec<String>,
+    /// End when standard input does: who started this process has ended
+    #[arg(long, hide = true)]
+    with_parent: bool,
 }
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
         let config = self.system.load(self.listen, self.admin_listen, self.rate_limit)?;
-        check_units(&config, &self.units)?;
         jumun::databases::start_epochs(&config, &self.new_epochs)?;
-        block_on(async {
+        let (units, with_parent) = (self.units, self.with_parent);
+        block_on(async move {
             let domains = Domains::new(config.policies.clone());
-            let server = Server::start(&config, domains).await?;
             let mut farewell = Farewell::listen()?;
+            if with_parent {
+                farewell.hear_parent()?;
+            }
+            if units.iter().any(|unit| unit == GATEWAY) {
+                if units.len() > 1 {
+                    bail!(
+                        "--unit {GATEWAY}: the gateway is a process of its own; name no other unit beside it"
+                    );
+                }
+                let front = Front::start(&config, &domains).await?;
+                println!(
+                    "jumun serves the gateway of {} on http://{}",
+                    config.file.topology,
+                    front.address()
+                );
+                say_ready(with_parent);
+                farewell.heard().await;
+                front.stop().await;
+                return Ok(Ended::Well);
+            }
+            let server = Server::start_units(&config, domains, &units).await?;
             announce(&config, &server);
+            say_ready(with_parent);
             farewell.heard().await;
             eprintln!("stopping: open requests end, what waits is decided");
             server.stop().await;
@@ -47,21 +74,13 @@ impl Serve {
     }
 }
 
-/// Naming units must name them all, until a process can serve one alone.
-fn check_units(config: &Config, wanted: &[String]) -> anyhow::Result<()> {
-    if wanted.is_empty() {
-        return Ok(());
+/// The last word of a start, for a parent that reads it.
+pub(super) const READY: &str = "ready";
+
+fn say_ready(with_parent: bool) {
+    if with_parent {
+        println!("{READY}");
     }
-    let text = jumun::topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
-    let (topology, _) = Domains::new(config.policies.clone()).place(&text)?;
-    let names: Vec<&str> = topology.units.iter().map(|unit| unit.name.as_str()).collect();
-    if let Some(unknown) = wanted.iter().find(|name| !names.contains(&name.as_str())) {
-        bail!("--unit {unknown}: topology {} has the units {}", topology.name, names.join(", "));
-    }
-    if let Some(missing) = names.iter().find(|name| !wanted.iter().any(|wanted| wanted == *name)) {
-        bail!("--unit: a process per unit is not built yet; name `{missing}` too, or leave --unit out");
-    }
-    Ok(())
 }
 
 fn announce(config: &Config, server: &Server) {
@@ -93,6 +112,8 @@ pub(super) struct Farewell {
     terminate: Signal,
     interrupt: Signal,
     hang_up: Signal,
+    /// Ends with the process that started this one, where it was asked to.
+    parent: Option<oneshot::Receiver<()>>,
 }
 
 impl Farewell {
@@ -106,15 +127,41 @@ impl Farewell {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
             hang_up: signal(SignalKind::hangup())?,
+            parent: None,
         })
+    }
+
+    /// From now on the end of standard input is the word to stop, too: it ends with the process that holds its other end, however that
+    /// ends.
+    ///
+    /// # Errors
+    /// If no thread can be made for it.
+    pub(super) fn hear_parent(&mut self) -> anyhow::Result<()> {
+        let (sender, receiver) = oneshot::channel();
+        std::thread::Builder::new().name("parent".to_owned()).spawn(move || {
+            // An error says the same as the end.
+            let _ = std::io::copy(&mut std::io::stdin().lock(), &mut std::io::sink());
+            let _ = sender.send(());
+        })?;
+        self.parent = Some(receiver);
+        Ok(())
     }
 
     /// Waits until it is said.
     pub(super) async fn heard(&mut self) {
+        let Self { terminate, interrupt, hang_up, parent } = self;
+        let orphaned = async {
+            match parent {
+                // The sender is dropped only after it was used.
+                Some(parent) => drop(parent.await),
+                None => std::future::pending::<()>().await,
+            }
+        };
         tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-            _ = self.hang_up.recv() => {}
+            () = orphaned => {}
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+            _ = hang_up.recv() => {}
         }
     }
 }

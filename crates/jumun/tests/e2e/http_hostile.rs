@@ -27,7 +27,7 @@ async fn no_attack_on_a_write_endpoint_moves_anything(topology: &str) {
         let attacks = attacks::on(&endpoint, &world);
         assert!(attacks.len() >= 20, "{} {} has {} attacks", endpoint.method, endpoint.path, attacks.len());
         for attack in &attacks {
-            let answer = wire::send(&shop.serving.url, &attack.bytes()).await;
+            let answer = wire::send(&shop.serving.told.url, &attack.bytes()).await;
             faults.extend(fault(attack, &answer));
         }
         count += attacks.len();
@@ -77,7 +77,7 @@ async fn what_is_no_http_is_refused_and_the_server_lives(topology: &str) {
         format!("GET /v1/products HTTP/1.1\r\nhost: x\r\n{many}\r\n").into_bytes(),
     ];
     for case in cases {
-        let answer = wire::send(&shop.serving.url, &case).await;
+        let answer = wire::send(&shop.serving.told.url, &case).await;
         let shown = String::from_utf8_lossy(&case[..case.len().min(120)]).into_owned();
         assert!(
             answer.status == 0 || (400..506).contains(&answer.status) && answer.status != 500,

@@ -37,6 +37,23 @@ macro_rules! in_every_topology {
     };
 }
 
+/// The same with a process per unit and a gateway before them.
+macro_rules! in_every_topology_spread_out {
+    ($($promise:ident),+ $(,)?) => {
+        in_topologies!(
+            [
+                spread_monolith = "spread:monolith",
+                spread_orchestrated_calls = "spread:orchestrated-calls",
+                spread_choreographed_parallel = "spread:choreographed-parallel",
+                spread_validated_async = "spread:validated-async",
+                spread_seven_services = "spread:seven-services",
+                spread_orchestrated_messages = "spread:orchestrated-messages",
+            ],
+            [$($promise),+]
+        );
+    };
+}
+
 /// Promises of the doors and the files, which no topology touches: in one database, and in the most.
 macro_rules! in_the_smallest_and_the_largest {
     ($($promise:ident),+ $(,)?) => {
@@ -53,3 +70,5 @@ mod postgres;
 mod redis;
 mod restore;
 mod rushes;
+mod scenes;
+mod spread;

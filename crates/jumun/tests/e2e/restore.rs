@@ -216,7 +216,8 @@ async fn the_made_up_password_is_shown_at_the_first_start_only(topology: &str) {
 
     let serving = home.start();
     let log_in = json!({"email": "admin@localhost", "password": password});
-    let answer = Client::new(&serving.url).ask(Method::POST, "/v1/auth/token").json(&log_in).send().await;
+    let answer =
+        Client::new(&serving.told.url).ask(Method::POST, "/v1/auth/token").json(&log_in).send().await;
     assert_eq!(answer.status, 200, "{}", answer.text);
     let second = serving.stop();
     assert!(!second.contains("password") && !second.contains("administrator"), "{second}");

@@ -14,6 +14,11 @@ in_every_topology!(
     a_refused_order_is_a_settled_order_and_costs_nothing,
     what_cannot_be_ordered_makes_no_order,
 );
+in_every_topology_spread_out!(
+    an_order_uses_coupon_points_and_card_and_shows_all_of_it,
+    the_same_key_is_the_same_order,
+    a_refused_order_is_a_settled_order_and_costs_nothing,
+);
 
 const ORDER: &str = "id user_id status lines total discount points_used card_amount currency trace_id topology steps created_at updated_at";
 const SOMETIMES: &str = "reason user_coupon_id payment_id settled_at";
@@ -55,7 +60,7 @@ async fn an_order_uses_coupon_points_and_card_and_shows_all_of_it(topology: &str
     assert!(placed.header("traceparent").unwrap().starts_with(&format!("00-{trace}-")));
     assert_eq!(
         (placed.str("trace_id"), placed.str("topology"), placed.str("currency")),
-        (trace, topology, "KRW")
+        (trace, home.topology.as_str(), "KRW")
     );
     let line = |product: &str, sku: &str, quantity: i64, price: i64| {
         let name = format!("The {sku}");

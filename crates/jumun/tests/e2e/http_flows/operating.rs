@@ -15,6 +15,11 @@ in_every_topology!(
     a_cancel_that_the_pg_refuses_waits_for_an_operator,
     who_asks_too_often_is_told_when_to_come_back,
 );
+in_every_topology_spread_out!(
+    operators_see_orders_their_events_and_what_sold_best,
+    a_cancel_that_the_pg_refuses_waits_for_an_operator,
+    who_asks_too_often_is_told_when_to_come_back,
+);
 
 const LETTER: &str = "id domain kind error attempts first_at last_at status";
 
@@ -193,7 +198,7 @@ async fn raised(shop: &Shop, order: &str) -> Value {
 async fn who_asks_too_often_is_told_when_to_come_back(topology: &str) {
     let home = Home::new(topology).with("JUMUN_RATE_LIMIT", "60");
     let serving = home.start();
-    let client = Client::new(&serving.url);
+    let client = Client::new(&serving.told.url);
     let log_in = json!({"email": ADMIN, "password": PASSWORD});
     for _ in 0..6 {
         let answer = client.post("", "/v1/auth/token", &log_in).await;

@@ -1,6 +1,7 @@
 //! The binary on a data folder of its own: started, stopped, killed, and never left behind.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
@@ -18,6 +19,8 @@ pub(crate) const SIGNING_KEY: &str = "a signing key that only these tests know";
 pub(crate) struct Home {
     folder: TempDir,
     pub(crate) topology: String,
+    /// The command that starts it: all in one process, or a process per unit.
+    starts: &'static str,
     environment: Vec<(&'static str, String)>,
 }
 
@@ -34,9 +37,14 @@ impl Home {
             .with("JUMUN_PG__BUDGET_S", "4")
     }
 
-    /// A system as it comes, with nothing configured.
+    /// A system as it comes, with nothing configured. `spread:NAME` is a topology with a process per unit, and a gateway before them.
     pub(crate) fn bare(topology: &str) -> Self {
-        Self { folder: TempDir::new().unwrap(), topology: topology.to_owned(), environment: Vec::new() }
+        let folder = TempDir::new().unwrap();
+        let (starts, topology) = match topology.strip_prefix("spread:") {
+            Some(spread) => ("up", spread),
+            None => ("serve", topology),
+        };
+        Self { folder, topology: topology.to_owned(), starts, environment: Vec::new() }
     }
 
     pub(crate) fn with(mut self, name: &'static str, value: &str) -> Self {
@@ -81,7 +89,7 @@ impl Home {
     pub(crate) fn start_with(&self, arguments: &[&str]) -> Serving {
         let log_file = self.folder.path().join("server.log");
         let log = File::options().create(true).append(true).open(&log_file).unwrap();
-        let mut command = self.command(&[&["serve", "--listen", "127.0.0.1:0"], arguments].concat());
+        let mut command = self.command(&[&[self.starts, "--listen", "127.0.0.1:0"], arguments].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let output = child.stdout.take().unwrap();
         let (sender, lines) = channel();
@@ -96,9 +104,9 @@ impl Home {
             said
         });
         // Owned from here on: whatever goes wrong below, it is killed.
-        let mut serving = Serving { child, url: String::new(), pg_url: String::new(), reader: Some(reader) };
-        match addresses(&lines) {
-            Some((url, pg_url)) => (serving.url, serving.pg_url) = (url, pg_url),
+        let mut serving = Serving { child, told: Told::default(), reader: Some(reader) };
+        match told(&lines) {
+            Some(told) => serving.told = told,
             None => panic!("the server did not start:\n{}", std::fs::read_to_string(&log_file).unwrap()),
         }
         serving
@@ -120,15 +128,32 @@ impl Home {
     }
 }
 
-/// The addresses that server and PG simulator say they listen on; `None` if it ended before it said them.
-fn addresses(lines: &Receiver<String>) -> Option<(String, String)> {
-    let mut url = None;
+/// What a server says of itself at its start.
+#[derive(Default)]
+pub(crate) struct Told {
+    pub(crate) url: String,
+    pub(crate) pg_url: String,
+    /// Where its units are, and as which processes, where each is one of its own.
+    pub(crate) units: BTreeMap<String, (String, u32)>,
+}
+
+/// What it says, up to the PG simulator's address; `None` if it ended before.
+fn told(lines: &Receiver<String>) -> Option<Told> {
+    let mut told = Told::default();
     for line in lines {
-        let found = line.split_whitespace().find(|word| word.starts_with("http://")).map(str::to_owned);
-        if line.starts_with("jumun serves") {
-            url = found;
-        } else if line.trim_start().starts_with("PG simulator") {
-            return url.zip(found);
+        let words: Vec<&str> = line.split_whitespace().collect();
+        let found =
+            words.iter().find(|word| word.starts_with("http://")).map(|url| url.trim_end_matches(','));
+        match (words.as_slice(), found) {
+            (["jumun", "serves", ..], Some(url)) => url.clone_into(&mut told.url),
+            (["unit", unit, url, "process", id], _) => {
+                told.units.insert((*unit).to_owned(), ((*url).to_owned(), id.parse().unwrap()));
+            }
+            (["PG", "simulator", ..], Some(url)) => {
+                url.clone_into(&mut told.pg_url);
+                return Some(told);
+            }
+            _ => {}
         }
     }
     None
@@ -137,8 +162,7 @@ fn addresses(lines: &Receiver<String>) -> Option<(String, String)> {
 /// A server that runs, killed when this is dropped.
 pub(crate) struct Serving {
     child: Child,
-    pub(crate) url: String,
-    pub(crate) pg_url: String,
+    pub(crate) told: Told,
     /// Hears to the end what it prints.
     reader: Option<JoinHandle<String>>,
 }

@@ -6,6 +6,9 @@ use super::tokens;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+/// What the PG simulator knows its caller by: `sk_sim_local:`, its default key.
+pub(crate) const PG_KEY: &str = "Basic c2tfc2ltX2xvY2FsOg==";
+
 /// A running shop with its administrator.
 pub(crate) struct Shop {
     pub(crate) serving: Serving,
@@ -26,7 +29,7 @@ impl Shop {
     }
 
     pub(crate) async fn of(serving: Serving) -> Self {
-        let client = Client::new(&serving.url);
+        let client = Client::new(&serving.told.url);
         let log_in = client.post("", "/v1/auth/token", &json!({"email": ADMIN, "password": PASSWORD})).await;
         let admin = log_in.str("access_token").to_owned();
         Self { serving, client, admin }
@@ -57,7 +60,14 @@ impl Shop {
 
     /// A campaign's id: 500 off, open for long.
     pub(crate) async fn campaign(&self, quantity: i64) -> String {
-        let made = self.client.post(&self.admin, "/v1/coupons", &campaign(quantity)).await;
+        self.campaign_of(quantity, 500).await
+    }
+
+    /// A campaign's id: `off` off.
+    pub(crate) async fn campaign_of(&self, quantity: i64, off: i64) -> String {
+        let mut body = campaign(quantity);
+        body["discount"]["amount"] = off.into();
+        let made = self.client.post(&self.admin, "/v1/coupons", &body).await;
         assert_eq!(made.status, 201, "{}", made.text);
         made.id()
     }
@@ -99,9 +109,8 @@ impl Shop {
 
     /// What goes wrong at the PG from now on.
     pub(crate) async fn pg_faults(&self, faults: &Value) {
-        let ask = Client::new(&self.serving.pg_url).ask(Method::PUT, "/v1/faults");
-        // `sk_sim_local:`, the simulator's default key.
-        let answer = ask.header("authorization", "Basic c2tfc2ltX2xvY2FsOg==").json(faults).send().await;
+        let ask = Client::new(&self.serving.told.pg_url).ask(Method::PUT, "/v1/faults");
+        let answer = ask.header("authorization", PG_KEY).json(faults).send().await;
         assert_eq!(answer.status, 200, "{}", answer.text);
     }
 }
