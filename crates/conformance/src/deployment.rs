@@ -60,6 +60,10 @@ pub enum Needs {
     StaleQuote,
     /// That the payment is delivered to the data platform before it counts (`payment_delivery = "inline"`).
     InlineDelivery,
+    /// That time passes, and the gateway holds answers back, when the suite says so: not where both go by themselves.
+    OwnTime,
+    /// That who may not come in can ask all the same: the HTTP door turns them away, and no order is made.
+    OpenDoor,
 }
 
 /// How a deployment is set: scenes with the same terms are played on the same one.

@@ -93,6 +93,7 @@ fn start(servers: &Servers, topology: &str) -> Arc<Shop> {
         clock: Arc::new(SystemClock::default()),
         locks: None,
         // Other instances' work is found within a moment.
+        spread: None,
         config: WorkerConfig { look_every: Duration::from_millis(20), ..WorkerConfig::default() },
     })
     .unwrap();

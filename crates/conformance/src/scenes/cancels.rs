@@ -1,6 +1,6 @@
 //! Cancels, before, while and after an order is carried out: everything comes back, from every book.
 
-use crate::deployment::{Basket, Card, Payment};
+use crate::deployment::{Basket, Card, Needs, Payment};
 use crate::scene::{Scene, Stage};
 
 pub(super) const SCENES: &[Scene] = &[
@@ -54,7 +54,8 @@ pub(super) const SCENES: &[Scene] = &[
         customer kim: 1000 points
         coupon welcome: ISSUED
         ",
-    ),
+    )
+    .needs(Needs::OwnTime),
     // Which of the two comes first is nobody's promise; that nothing stays taken is.
     Scene::new(
         "a cancel that races the confirmation",
@@ -65,7 +66,8 @@ pub(super) const SCENES: &[Scene] = &[
         customer kim: 1000 points
         coupon welcome: ISSUED
         ",
-    ),
+    )
+    .needs(Needs::OwnTime),
     Scene::new(
         "cancelled before it is paid",
         unpaid,

@@ -56,12 +56,14 @@ pub(super) const SCENES: &[Scene] = &[
         ",
     ),
     Scene::new("points short", points_short, refused!("POINTS_SHORT")),
-    Scene::new("a suspended customer", suspended, refused!("USER_INACTIVE")),
+    Scene::new("a suspended customer", suspended, refused!("USER_INACTIVE")).needs(Needs::OpenDoor),
     Scene::new("a declined card", declined, refused!("PAYMENT_DECLINED")),
     Scene::new("a declined card, and nothing else to pay with", only_declined, refused!("PAYMENT_DECLINED")),
     Scene::new("a gateway that never takes it", unreachable, refused!("PAYMENT_UNAVAILABLE"))
-        .on(Terms::Hasty),
-    Scene::new("a gateway that answers after the deadline", too_late, refused!("TIMED_OUT")),
+        .on(Terms::Hasty)
+        .needs(Needs::OwnTime),
+    Scene::new("a gateway that answers after the deadline", too_late, refused!("TIMED_OUT"))
+        .needs(Needs::OwnTime),
     Scene::new(
         "not paid in time",
         not_paid_in_time,
@@ -71,7 +73,8 @@ pub(super) const SCENES: &[Scene] = &[
         customer kim: 1000 points
         coupon welcome: ISSUED
         ",
-    ),
+    )
+    .needs(Needs::OwnTime),
     Scene::new("a platform that refuses the payment's delivery", undeliverable, refused!("DELIVERY_FAILED"))
         .needs(Needs::InlineDelivery),
 ];

@@ -54,6 +54,13 @@ macro_rules! in_every_topology_spread_out {
     };
 }
 
+/// Promises of the doors, as they are kept by a gateway and the most units behind it.
+macro_rules! in_the_most_processes {
+    ($($promise:ident),+ $(,)?) => {
+        in_topologies!([spread_seven_services = "spread:seven-services"], [$($promise),+]);
+    };
+}
+
 /// Promises of the doors and the files, which no topology touches: in one database, and in the most.
 macro_rules! in_the_smallest_and_the_largest {
     ($($promise:ident),+ $(,)?) => {

@@ -1,6 +1,6 @@
 //! A process per unit and a gateway before them: units that are killed, away, or asked by strangers.
 //!
-//! (That everything a client can do works there as in one process is said beside those promises: `in_every_topology_spread_out`.)
+//! (That everything a client can do works there as in one process is said beside those promises: `in_every_topology_spread_out`, `in_the_most_processes`.)
 
 use crate::support::shop::lines;
 use crate::support::{Answer, Client, Home, Shop, tokens};

@@ -52,10 +52,15 @@ impl Plan {
         let address = |(unit, at): (&String, &SocketAddr)| {
             (format!("JUMUN_UNITS__{}", unit.to_ascii_uppercase()), format!("http://{at}"))
         };
+        let mut environment: BTreeMap<String, String> = ports.iter().map(address).collect();
+        if let Some(database) = &config.file.database {
+            // Not among the arguments, where others could read its password.
+            environment.insert("JUMUN_DATABASE".to_owned(), database.0.clone());
+        }
         Self {
             unit: unit.to_owned(),
             arguments,
-            environment: ports.iter().map(address).collect(),
+            environment,
             log: config.file.data.join(format!("{unit}.log")),
         }
     }

@@ -12,8 +12,9 @@ use jumun::spread::GATEWAY;
 use kernel::topology::Topology;
 use shop::Domains;
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
+use tokio::net::TcpSocket;
 
 /// Run a topology with a process per unit and a gateway before them, on this machine
 ///
@@ -43,8 +44,9 @@ impl Up {
             .with_context(|| format!("topology {}", config.file.topology))?;
         std::fs::create_dir_all(&config.file.data)
             .with_context(|| format!("the data folder {} cannot be made", config.file.data.display()))?;
-        let plans = plans(&config, &self.system, &topology)?;
         block_on(async {
+            let reserved = reserve(&config, &topology)?;
+            let plans = plans(&config, &self.system, &reserved);
             let mut farewell = Farewell::listen()?;
             let mut children = start_all(&plans).await?;
             announce(&config, &children);
@@ -59,22 +61,40 @@ impl Up {
     }
 }
 
-/// A process per unit, the gateway last: where each listens, and what it is told of the others.
-fn plans(config: &Config, system: &SystemArgs, topology: &Topology) -> anyhow::Result<Vec<Plan>> {
-    // Held until all are chosen, so that no two are the same.
-    let held: Vec<(String, TcpListener)> = topology
-        .units
-        .iter()
-        .map(|unit| Ok((unit.name.clone(), TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?)))
-        .collect::<std::io::Result<_>>()
-        .context("no free port on the loopback address")?;
-    let ports: BTreeMap<String, SocketAddr> = held
-        .iter()
-        .map(|(unit, held)| Ok((unit.clone(), held.local_addr()?)))
-        .collect::<std::io::Result<_>>()?;
-    let gateway = std::iter::once((GATEWAY.to_owned(), config.file.listen));
-    let all = ports.iter().map(|(unit, at)| (unit.clone(), *at)).chain(gateway);
-    Ok(all.map(|(unit, listen)| Plan::new(config, system, &unit, listen, &ports)).collect())
+/// A port that nobody else gets: bound, but not listened at, until a child does that. It stays the unit's when that is started anew.
+struct Reserved {
+    unit: String,
+    at: SocketAddr,
+    _held: TcpSocket,
+}
+
+impl Reserved {
+    fn new(unit: &str, at: SocketAddr) -> anyhow::Result<Self> {
+        let reserve = || {
+            let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+            // Whoever says so, too, may listen where this one only holds the place.
+            socket.set_reuseaddr(true)?;
+            socket.bind(at)?;
+            Ok::<_, std::io::Error>((socket.local_addr()?, socket))
+        };
+        let (at, held) = reserve().with_context(|| format!("{unit}: cannot listen on {at}"))?;
+        Ok(Self { unit: unit.to_owned(), at, _held: held })
+    }
+}
+
+/// Where each process is to listen: units anywhere on the loopback address, the gateway, which is last, where it is wanted.
+fn reserve(config: &Config, topology: &Topology) -> anyhow::Result<Vec<Reserved>> {
+    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+    let units = topology.units.iter().map(|unit| Reserved::new(&unit.name, anywhere));
+    units.chain(std::iter::once_with(|| Reserved::new(GATEWAY, config.file.listen))).collect()
+}
+
+/// How each process is started, and what it is told of the others.
+fn plans(config: &Config, system: &SystemArgs, reserved: &[Reserved]) -> Vec<Plan> {
+    let units = reserved.iter().filter(|reserved| reserved.unit != GATEWAY);
+    let ports: BTreeMap<String, SocketAddr> =
+        units.map(|reserved| (reserved.unit.clone(), reserved.at)).collect();
+    reserved.iter().map(|own| Plan::new(config, system, &own.unit, own.at, &ports)).collect()
 }
 
 /// Starts all of them at once, and waits until each says where it listens.

@@ -14,11 +14,7 @@ in_every_topology!(
     a_refused_order_is_a_settled_order_and_costs_nothing,
     what_cannot_be_ordered_makes_no_order,
 );
-in_every_topology_spread_out!(
-    an_order_uses_coupon_points_and_card_and_shows_all_of_it,
-    the_same_key_is_the_same_order,
-    a_refused_order_is_a_settled_order_and_costs_nothing,
-);
+in_the_most_processes!(an_order_uses_coupon_points_and_card_and_shows_all_of_it);
 
 const ORDER: &str = "id user_id status lines total discount points_used card_amount currency trace_id topology steps created_at updated_at";
 const SOMETIMES: &str = "reason user_coupon_id payment_id settled_at";

@@ -10,7 +10,7 @@ in_every_topology!(
     a_top_up_is_made_once_whatever_its_key_is_sent_with,
     a_card_that_answers_late_or_never_is_charged_once_or_not_at_all,
 );
-in_every_topology_spread_out!(points_are_bought_with_a_card_and_every_change_is_in_the_history);
+in_the_most_processes!(points_are_bought_with_a_card_and_every_change_is_in_the_history);
 
 const CHARGE: &str = "id status amount";
 

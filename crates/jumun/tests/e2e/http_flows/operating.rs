@@ -15,7 +15,7 @@ in_every_topology!(
     a_cancel_that_the_pg_refuses_waits_for_an_operator,
     who_asks_too_often_is_told_when_to_come_back,
 );
-in_every_topology_spread_out!(
+in_the_most_processes!(
     operators_see_orders_their_events_and_what_sold_best,
     a_cancel_that_the_pg_refuses_waits_for_an_operator,
     who_asks_too_often_is_told_when_to_come_back,

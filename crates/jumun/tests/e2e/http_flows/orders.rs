@@ -12,7 +12,7 @@ in_every_topology!(
     a_fulfilled_order_cannot_be_cancelled_by_its_customer,
     an_order_is_followed_event_by_event,
 );
-in_every_topology_spread_out!(
+in_the_most_processes!(
     an_order_made_without_payment_is_paid_once_at_its_frozen_price,
     an_order_is_cancelled_before_its_payment_while_it_is_made_and_after,
     an_order_is_followed_event_by_event,
