@@ -60,8 +60,10 @@ pub struct FirstAdmin {
 
 /// How often the horizon is computed and old rows are pruned.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
-/// How often a database that others may serve too is looked at.
+/// How often a database that others may serve too is looked at for work that they left.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+/// How often its log is looked at for rows that they committed: clients here may wait for those.
+const LISTEN_EVERY: Duration = Duration::from_millis(100);
 /// How long open requests may take once the server is asked to stop.
 pub(crate) const DRAIN: Duration = Duration::from_secs(10);
 
@@ -201,7 +203,7 @@ impl Server {
 fn worker_config(config: &Config) -> WorkerConfig {
     let usual = WorkerConfig { batch_cap: config.file.batch_cap, ..WorkerConfig::default() };
     match config.servers {
-        Some(_) => WorkerConfig { look_every: LOOK_EVERY, ..usual },
+        Some(_) => WorkerConfig { look_every: LOOK_EVERY, listen_every: LISTEN_EVERY, ..usual },
         None => usual,
     }
 }

@@ -37,9 +37,11 @@ pub struct WorkerConfig {
     pub batch_cap: usize,
     /// How far ahead timers are set; later ones are found when this has passed.
     pub timer_reach: Duration,
-    /// How often the database is looked at for what another instance of its unit has left: timers that nobody else knows any more,
-    /// log rows to be handed on. Where there is only one instance this need not be more often than timers reach.
+    /// How often the database is looked at for what another instance of its unit has left: timers that nobody else knows any more.
+    /// Where there is only one instance this need not be more often than timers reach.
     pub look_every: Duration,
+    /// How often its log is looked at for rows that another instance has committed: followers and clients here wait for them.
+    pub listen_every: Duration,
     /// Waits between runs of a batch that the store could not take.
     pub retry: Backoff,
     /// After how many runs those who wait for an answer are told.
@@ -52,6 +54,7 @@ impl Default for WorkerConfig {
             batch_cap: 250,
             timer_reach: Duration::from_secs(3_600),
             look_every: Duration::from_secs(3_600),
+            listen_every: Duration::from_secs(3_600),
             retry: Backoff { first: Duration::from_millis(10), cap: Duration::from_secs(2) },
             patience: 4,
         }
@@ -93,6 +96,7 @@ pub struct Worker {
     failures: u32,
     /// When the database is looked at again.
     look_at: Duration,
+    listen_at: Duration,
     save_at: Duration,
     pruning: Option<Pruning>,
 }
@@ -162,6 +166,7 @@ impl Worker {
             unsettled: None,
             failures: 0,
             look_at: Duration::ZERO,
+            listen_at: Duration::ZERO,
             save_at: Duration::ZERO,
             pruning: None,
         };
@@ -200,9 +205,7 @@ impl Worker {
         let (elapsed, now) = self.time();
         if self.pending.is_empty() {
             self.show_progress();
-            if elapsed >= self.look_at
-                && let Err(error) = self.look()
-            {
+            if let Err(error) = self.look_if_due(elapsed) {
                 tracing::warn!(database = %self.name, %error, "the database could not be looked at; trying again");
                 return Stepped::Idle(Some(self.config.retry.cap));
             }
@@ -307,10 +310,16 @@ impl Worker {
         let unsaved = self.sources.iter().any(|source| source.saved < source.taken);
         let unmet = self.sources.iter().any(|source| !source.is_met());
         let ask_at = unmet.then_some(elapsed + self.config.retry.cap);
-        let next = [Some(self.look_at), self.timers.next(), unsaved.then_some(self.save_at), ask_at]
-            .into_iter()
-            .flatten()
-            .min();
+        let next = [
+            Some(self.look_at),
+            Some(self.listen_at),
+            self.timers.next(),
+            unsaved.then_some(self.save_at),
+            ask_at,
+        ]
+        .into_iter()
+        .flatten()
+        .min();
         Stepped::Idle(next.map(|at| at.saturating_sub(elapsed).max(Duration::from_millis(1))))
     }
 
@@ -528,10 +537,27 @@ impl Worker {
         }
     }
 
+    fn look_if_due(&mut self, elapsed: Duration) -> Result<(), StoreError> {
+        if elapsed >= self.look_at {
+            self.look()
+        } else if elapsed >= self.listen_at {
+            self.listen()
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Takes in what another instance has committed.
+    fn listen(&mut self) -> Result<(), StoreError> {
+        self.tail.refresh()?;
+        self.listen_at = self.clock.elapsed() + self.config.listen_every;
+        Ok(())
+    }
+
     /// Looks at the database itself, for what this worker does not know of: at start, now and then, and after a batch that could
     /// not be committed.
     fn look(&mut self) -> Result<(), StoreError> {
-        self.tail.refresh()?;
+        self.listen()?;
         self.rearm()?;
         let WorkerConfig { timer_reach, look_every, .. } = self.config;
         self.look_at = self.clock.elapsed() + timer_reach.min(look_every);

@@ -14,7 +14,7 @@ INSERT INTO order_lines VALUES (:order_id, 0, :product, 1, :price, :price);
 UPDATE products SET stock = stock - 1, sold = sold + 1, updated_at = now() WHERE id = :product AND stock >= 1;
 UPDATE points SET balance = balance - :price, updated_at = now() WHERE user_id = :user AND balance >= :price
     RETURNING balance AS left_over \gset
-INSERT INTO point_history (user_id, kind, amount, balance, order_id, at) VALUES (:user, 'USE', -:price, :left_over, :order_id, now());
+INSERT INTO point_history (user_id, kind, amount, balance, order_id, at) VALUES (:user, 'USE', -(:price)::bigint, :left_over, :order_id, now());
 INSERT INTO payments (order_id, user_id, status, amount, points, discount, currency, created_at, updated_at)
     VALUES (:order_id, :user, 'APPROVED', 0, :price, 0, 'KRW', now(), now());
 INSERT INTO sales VALUES (current_date, :product, :sku, :name, 1)
