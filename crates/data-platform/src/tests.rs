@@ -302,6 +302,20 @@ fn a_failed_sending_is_not_repeated_at_once() {
 }
 
 #[test]
+fn a_delivery_says_what_went_wrong_last_and_when() {
+    for (dialogue, error) in [
+        (vec![Hears(Confirmed), Waits(1), FailsOnce(Confirmed)], Some("503")),
+        (vec![Hears(Confirmed), Waits(1), Rejects(Confirmed)], Some("503")),
+        (vec![Hears(Confirmed), Rejects(Confirmed), Waits(1), Takes(Confirmed)], None),
+    ] {
+        let bench = run(&dialogue);
+        let delivery = bench.get(Confirmed).unwrap();
+        assert_eq!((delivery.error.as_deref(), delivery.updated_at), (error, bench.now()), "{dialogue:?}");
+        assert!(bench.letter(Confirmed).is_none_or(|letter| letter.last_at == bench.now()), "{dialogue:?}");
+    }
+}
+
+#[test]
 fn silence_spends_the_budget_as_failures_do() {
     let bench = check(
         &[Hears(Failed), Waits(300)],
