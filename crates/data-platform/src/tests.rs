@@ -416,6 +416,8 @@ fn a_cancel_waits_for_an_unheard_confirmation_but_not_for_ever() {
     check(&late, &[Confirmed, Confirmed], &[(Cancelled, Waiting)], &[]);
     let in_turn = [&late[..], &[Takes(Confirmed)]].concat();
     check(&in_turn, &[Confirmed, Confirmed, Cancelled], &[(Cancelled, Pending)], &[]);
+    let alone = [Hears(Cancelled), Waits(60), Takes(Cancelled), Hears(Confirmed), Takes(Confirmed)];
+    check(&alone, &[Cancelled, Confirmed], &[(Cancelled, DeliveryStatus::Delivered)], &[]);
 }
 
 #[test]
