@@ -350,3 +350,16 @@ fn an_approval_that_is_taken_back_before_it_left_is_not_told() {
     assert_eq!(withdrawn(&stand, PaymentApproved), Some(DeliveryOutcome::Failed { detail, retry: false }));
     assert_eq!(withdrawn(&stand, PaymentCancelled), None, "what takes it back is told");
 }
+
+#[test]
+fn a_telling_says_what_went_wrong_last_and_when() {
+    let mut stand = Stand::new();
+    let mut check = |does: &[Does], error: Option<&str>| {
+        does.iter().for_each(|does| stand.does(*does));
+        let row = stand.get(PaymentApproved).unwrap();
+        assert_eq!((row.error.as_deref(), row.updated_at), (error, stand.bed.now), "{does:?}");
+    };
+    check(&[Acts, Waits(1), Breaks], Some("503"));
+    check(&[Waits(1)], None);
+    check(&[Breaks, Waits(1), Takes], None);
+}

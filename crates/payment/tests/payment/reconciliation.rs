@@ -2,12 +2,12 @@
 
 use crate::support::{Shop, key_of, order};
 use jumun_payment::books::{PgBook, UnknownCharge};
-use jumun_payment::gateway::PgChargeStatus;
+use jumun_payment::gateway::{PgAnswer, PgChargeStatus, PgRequest};
 use jumun_payment::leg::LegState;
-use jumun_payment::{PaymentPolicy, StartReconciling};
-use kernel::Step;
+use jumun_payment::{PaymentPolicy, PgAnswered, PgCall, StartReconciling};
 use kernel::judge::letters::DeadLetter;
 use kernel::participation::InboxState;
+use kernel::{Step, Timestamp, Trace};
 use smol_str::SmolStr;
 
 /// A shop with `paid` paid orders and reconciliation running.
@@ -21,8 +21,8 @@ fn shop(paid: u128) -> Shop {
     shop
 }
 
-#[test]
-fn books_that_agree_raise_nothing_page_after_page() {
+/// Ten paid orders in a book of four pages, all read but the last.
+fn four_pages() -> Shop {
     let policy = PaymentPolicy { page_limit: 3, ..crate::support::policy() };
     let mut shop = Shop::with(policy);
     shop.command(&StartReconciling).unwrap();
@@ -30,6 +30,12 @@ fn books_that_agree_raise_nothing_page_after_page() {
         shop.pay(&order(n, 500, 0));
     }
     shop.pass(200);
+    shop
+}
+
+#[test]
+fn books_that_agree_raise_nothing_page_after_page() {
+    let mut shop = four_pages();
     assert!(shop.letters().is_empty() && shop.alerts.is_empty());
     assert_eq!(
         shop.rows::<PgBook>()[0].cursor.as_deref(),
@@ -120,22 +126,9 @@ fn a_reading_whose_answer_is_lost_goes_on() {
     assert_eq!(shop.letters(), ["RECONCILIATION OPEN"]);
 }
 
-/// Ten paid orders in a book of four pages, all read but the last.
-fn four_pages(copies: u32) -> Shop {
-    let policy = PaymentPolicy { page_limit: 3, ..crate::support::policy() };
-    let mut shop = Shop::with(policy);
-    shop.copies = copies;
-    shop.command(&StartReconciling).unwrap();
-    for n in 1..=10 {
-        shop.pay(&order(n, 500, 0));
-    }
-    shop.pass(200);
-    shop
-}
-
 #[test]
 fn pages_that_were_read_are_read_again_once_a_day() {
-    let mut shop = four_pages(1);
+    let mut shop = four_pages();
     shop.pg.book.get_mut(&key_of(&order(1, 500, 0))).unwrap().status = PgChargeStatus::Cancelled;
     shop.pass(3_600);
     assert!(shop.letters().is_empty());
@@ -144,16 +137,29 @@ fn pages_that_were_read_are_read_again_once_a_day() {
 }
 
 #[test]
-fn a_page_that_comes_twice_is_read_once() {
-    let asked = |copies| four_pages(copies).rows::<PgBook>()[0].attempts;
-    assert_eq!(asked(2), asked(1));
+fn a_page_that_comes_late_does_not_set_the_reading_back() {
+    let mut shop = four_pages();
+    let book = |shop: &Shop| shop.rows::<PgBook>().remove(0);
+    shop.pg.silent = true;
+    let out = (0..120).any(|_| {
+        shop.pass(1);
+        book(&shop).calling
+    });
+    assert!(out, "the next reading waits for its answer");
+    let asked_at = Timestamp(shop.now);
+    let request = PgRequest::List { after: None, limit: 3 };
+    let call =
+        PgCall { leg: None, attempt: 1, asked_at, start_by: asked_at, trace: Trace::default(), request };
+    let first = PgAnswer::Page { charges: Vec::new(), next: Some("3".to_owned()) };
+    shop.deliver(&PgAnswered { call, answer: first });
+    assert_eq!(book(&shop).cursor.as_deref(), Some("9"));
 }
 
 #[test]
 fn the_book_of_a_pg_that_the_deployment_left_is_not_read_any_more() {
     let mut shop = shop(0);
     let ours = shop.rows::<PgBook>().remove(0);
-    let left = PgBook { pg: "old".into(), next_at: Some(kernel::Timestamp(shop.now)), calling: true, ..ours };
+    let left = PgBook { pg: "old".into(), next_at: Some(Timestamp(shop.now)), calling: true, ..ours };
     shop.put(&left);
     shop.pass(1);
     let left: PgBook = shop.get((SmolStr::new("old"),)).unwrap();

@@ -145,7 +145,7 @@ fn points_that_were_credited_before_the_money_is_held_complete_nothing() {
 fn what_the_book_shows_does_not_put_off_the_credit() {
     let (mut shop, id) = begun(&[]);
     shop.credit = None;
-    shop.pass(2);
+    shop.pass(4);
     let asked_again = shop.charge(id).next_at;
     shop.pg.book.values_mut().for_each(|charge| charge.status = PgChargeStatus::Cancelled);
     shop.command(&Webhook { key: id.to_string() }).unwrap();
