@@ -316,6 +316,20 @@ fn refused() -> (Shop, std::sync::Arc<kernel::Plan>) {
 }
 
 #[test]
+fn a_letter_redriven_while_its_cancel_is_out_sends_no_second_one() {
+    let (mut shop, _) = refused();
+    let calls = shop.pg.cancel_calls;
+    shop.handle(&shop.open_letter(), true);
+    shop.handle(&shop.open_letter(), true);
+    assert_eq!(shop.pg.cancel_calls, calls + 1);
+    // Refused again it rests; an operator need not wait for that.
+    shop.now += 1;
+    shop.pass(0);
+    shop.handle(&shop.open_letter(), true);
+    assert_eq!(shop.pg.cancel_calls, calls + 2);
+}
+
+#[test]
 fn a_refused_cancel_becomes_a_dead_letter_and_a_redrive_ends_it() {
     let (mut shop, plan) = refused();
     let cancels = shop.pg.cancel_calls;
