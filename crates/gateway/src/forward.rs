@@ -14,7 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use units::ServiceKey;
-use units::breaker::Breaker;
+use units::instances::{Instance, Instances};
 
 /// How long a request that may be sent again is tried: long enough for a unit to be started anew.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
@@ -43,8 +43,7 @@ impl Asked {
 /// A unit, as the gateway reaches it.
 pub struct Unit {
     name: String,
-    address: String,
-    breaker: Mutex<Breaker>,
+    instances: Instances,
     counts: Mutex<CallCounts>,
 }
 
@@ -57,11 +56,10 @@ enum Lost {
 }
 
 impl Unit {
-    /// The unit called `name`, at `address` (`http://host:port`).
+    /// The unit called `name`, at `addresses` (`http://host:port`, with commas between those of several instances).
     #[must_use]
-    pub fn new(name: &str, address: &str) -> Self {
-        let address = address.trim_end_matches('/').to_owned();
-        Self { name: name.to_owned(), address, breaker: Mutex::default(), counts: Mutex::default() }
+    pub fn new(name: &str, addresses: &str) -> Self {
+        Self { name: name.to_owned(), instances: Instances::at(addresses), counts: Mutex::default() }
     }
 
     /// Its name.
@@ -70,12 +68,12 @@ impl Unit {
         &self.name
     }
 
-    pub(crate) fn address(&self) -> &str {
-        &self.address
+    pub(crate) fn instances(&self) -> &[Instance] {
+        self.instances.all()
     }
 
     pub(crate) fn counts(&self) -> CallCounts {
-        CallCounts { is_spared: self.breaker.lock().is_open(), ..*self.counts.lock() }
+        CallCounts { is_spared: self.instances.are_spared(), ..*self.counts.lock() }
     }
 }
 
@@ -92,16 +90,15 @@ impl Road {
         let end = self.clock.elapsed() + if asked.may_be_sent_again() { PATIENCE } else { Duration::ZERO };
         let mut pause = PAUSES.0;
         loop {
-            let admitted = unit.breaker.lock().admits(self.clock.elapsed());
-            let lost = if admitted {
-                match self.once(unit, asked).await {
+            let lost = if let Some(instance) = unit.instances.next(self.clock.elapsed()) {
+                match self.once(unit, instance, asked).await {
                     Ok(answer) => {
-                        unit.breaker.lock().answered();
+                        instance.answered();
                         unit.counts.lock().answered += 1;
                         return handed_on(answer);
                     }
                     Err(lost) => {
-                        unit.breaker.lock().failed(self.clock.elapsed());
+                        instance.failed(self.clock.elapsed());
                         lost
                     }
                 }
@@ -121,7 +118,7 @@ impl Road {
         }
     }
 
-    async fn once(&self, unit: &Unit, asked: &Asked) -> Result<reqwest::Response, Lost> {
+    async fn once(&self, unit: &Unit, instance: &Instance, asked: &Asked) -> Result<reqwest::Response, Lost> {
         let mut headers = to_unit(&asked.headers);
         let token = self.key.make("gateway", &unit.name, self.clock.now()).ok();
         if let Some(token) = token.and_then(|token| HeaderValue::from_str(&token).ok()) {
@@ -132,7 +129,7 @@ impl Road {
         }
         let sent = self
             .http
-            .request(asked.method.clone(), format!("{}{}", unit.address, asked.target))
+            .request(asked.method.clone(), format!("{}{}", instance.address(), asked.target))
             .headers(headers)
             .body(asked.body.clone())
             .send();

@@ -17,6 +17,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 use units::ServiceKey;
+use units::instances::Instance;
 
 /// The largest body, in bytes: what a unit takes.
 const LARGEST: usize = 256 * 1024;
@@ -128,14 +129,23 @@ fn too_large() -> Problem {
 /// How the system is.
 #[derive(Serialize)]
 struct Health {
+    /// `ok`; or `degraded`: every unit serves, but not every instance of it.
     status: &'static str,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    missing: Vec<String>,
+}
+
+impl Health {
+    fn lacking(missing: Vec<String>) -> Self {
+        Self { status: if missing.is_empty() { "ok" } else { "degraded" }, missing }
+    }
 }
 
 async fn alive() -> Json<Health> {
-    Json(Health { status: "ok" })
+    Json(Health::lacking(Vec::new()))
 }
 
-/// Every unit says that it is ready.
+/// An instance of every unit says that it is ready.
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
     let not_ready =
         |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail).into_response();
@@ -143,15 +153,27 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
         return not_ready("it is about to end".to_owned());
     }
     let looks = gateway.units.iter().map(|unit| async {
-        let asked = gateway.road.http.get(format!("{}/readyz", unit.address())).timeout(READY).send().await;
-        let is_ready = asked.is_ok_and(|answer| answer.status() == StatusCode::OK);
-        (!is_ready).then(|| unit.name().to_owned())
+        let asked = join_all(unit.instances().iter().map(|instance| asked(&gateway, instance)));
+        (unit.name(), asked.await.into_iter().flatten().collect::<Vec<_>>(), unit.instances().len())
     });
-    let away: Vec<String> = join_all(looks).await.into_iter().flatten().collect();
+    let (mut away, mut missing) = (Vec::new(), Vec::new());
+    for (unit, lacking, instances) in join_all(looks).await {
+        match lacking.len() {
+            silent if silent == instances => away.push(unit.to_owned()),
+            _ => missing.extend(lacking.into_iter().map(|address| format!("{unit} at {address}"))),
+        }
+    }
     if away.is_empty() {
-        return Json(Health { status: "ok" }).into_response();
+        return Json(Health::lacking(missing)).into_response();
     }
     not_ready(format!("not serving: {}", away.join(", ")))
+}
+
+/// The address of `instance`, if it does not say that it is ready.
+async fn asked(gateway: &Gateway, instance: &Instance) -> Option<String> {
+    let asked = gateway.road.http.get(format!("{}/readyz", instance.address())).timeout(READY).send().await;
+    let is_ready = asked.is_ok_and(|answer| answer.status() == StatusCode::OK);
+    (!is_ready).then(|| instance.address().to_owned())
 }
 
 async fn figures(State(gateway): State<Arc<Gateway>>) -> Response {

@@ -59,7 +59,8 @@ pub struct File {
     /// What units believe each other by, at least 32 characters; else one is made and kept in the data folder, which is then to be the
     /// same for all.
     pub service_key: Option<Secret>,
-    /// Where the units are that run in other processes: `http://host:port` by their names.
+    /// Where the units are that run in other processes: `http://host:port` by their names, with commas between those of several
+    /// instances.
     pub units: BTreeMap<String, String>,
     /// How long a server that is asked to stop says that it is not ready before it takes no more requests.
     pub drain_s: u64,
@@ -314,7 +315,10 @@ impl Config {
                 bail!("{name}: needs at least 32 characters");
             }
         }
-        for (unit, address) in &file.units {
+        let addresses = |(unit, several): (&'_ String, &'_ String)| -> Vec<(String, String)> {
+            several.split(',').map(|address| (unit.clone(), address.trim().to_owned())).collect()
+        };
+        for (unit, address) in file.units.iter().flat_map(addresses) {
             let scheme = ["http://", "https://"].iter().find_map(|scheme| address.strip_prefix(scheme));
             if scheme.is_none_or(str::is_empty) {
                 bail!("units.{unit}: `{address}` is not http://host:port");

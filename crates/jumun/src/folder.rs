@@ -30,11 +30,12 @@ impl Folder {
         Ok(Self { path: path.to_owned(), _locks: vec![lock] })
     }
 
-    /// Takes what belongs to `units` in the folder at `path`, made if it is missing. Other units may be taken by other processes.
+    /// Takes what belongs to `units` in the folder at `path`, made if it is missing. Other units may be taken by other processes; these
+    /// too, if there may be `several` instances of them.
     ///
     /// # Errors
     /// If another server holds the whole folder or one of the units, or it cannot be made.
-    pub fn take_units(path: &Path, units: &[String]) -> anyhow::Result<Self> {
+    pub fn take_units(path: &Path, units: &[String], several: bool) -> anyhow::Result<Self> {
         make(path)?;
         let whole = lock_file(path, "jumun.lock")?;
         if whole.try_lock_shared().is_err() {
@@ -43,7 +44,8 @@ impl Folder {
         let mut locks = vec![whole];
         for unit in units {
             let lock = lock_file(path, &format!("jumun-{unit}.lock"))?;
-            if lock.try_lock().is_err() {
+            let taken = if several { lock.try_lock_shared() } else { lock.try_lock() };
+            if taken.is_err() {
                 bail!(
                     "another jumun serves the unit {unit} of the data folder {}; stop it first",
                     path.display()

@@ -35,7 +35,7 @@ impl Front {
     /// # Errors
     /// What cannot be started, and why.
     pub async fn start(config: &Config, domains: &Domains) -> anyhow::Result<Self> {
-        let folder = Folder::take_units(&config.file.data, &[GATEWAY.to_owned()])?;
+        let folder = Folder::take_units(&config.file.data, &[GATEWAY.to_owned()], false)?;
         let (listener, address) = listen(config.file.listen).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
         let text = topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;

@@ -84,7 +84,7 @@ impl Server {
     pub async fn start_units(config: &Config, domains: Domains, units: &[String]) -> anyhow::Result<Self> {
         let folder = Arc::new(match units {
             [] => Folder::take(&config.file.data)?,
-            units => Folder::take_units(&config.file.data, units)?,
+            units => Folder::take_units(&config.file.data, units, config.servers.is_some())?,
         });
         let (listener, address) = listen(config.file.listen).await?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
@@ -203,7 +203,7 @@ impl Server {
 fn worker_config(config: &Config) -> WorkerConfig {
     let usual = WorkerConfig { batch_cap: config.file.batch_cap, ..WorkerConfig::default() };
     match config.servers {
-        Some(_) => WorkerConfig { look_every: LOOK_EVERY, listen_every: LISTEN_EVERY, ..usual },
+        Some(_) => WorkerConfig { look_every: LOOK_EVERY, listen_every: Some(LISTEN_EVERY), ..usual },
         None => usual,
     }
 }
@@ -283,8 +283,11 @@ fn housekeep(shop: Arc<Shop>, log_retention: Duration, mut closed: watch::Receiv
     })
 }
 
-/// The secret that the PG's webhooks are signed with: configured, or made once for the embedded simulator.
-fn webhook_secret(config: &Config, folder: &Folder) -> anyhow::Result<String> {
+/// The secret that the PG's webhooks are signed with: configured, or made once for the simulator.
+///
+/// # Errors
+/// If it cannot be read or made.
+pub fn webhook_secret(config: &Config, folder: &Folder) -> anyhow::Result<String> {
     use base64::Engine as _;
     match &config.file.pg.webhook_secret {
         Some(secret) => Ok(secret.0.clone()),

@@ -94,7 +94,7 @@ fn start(servers: &Servers, topology: &str) -> Arc<Shop> {
         locks: None,
         // Other instances' work is found within a moment.
         spread: None,
-        config: WorkerConfig { look_every: Duration::from_millis(20), ..WorkerConfig::default() },
+        config: WorkerConfig { listen_every: Some(Duration::from_millis(20)), ..WorkerConfig::default() },
     })
     .unwrap();
     shop.start(workers, 250).unwrap();

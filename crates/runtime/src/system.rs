@@ -79,6 +79,7 @@ pub struct System {
     databases: Vec<Handle>,
     homes: BTreeMap<DomainName, usize>,
     elsewhere: Vec<Elsewhere>,
+    shared: bool,
     watch: Arc<Watch>,
     inquirer: Arc<Inquirer>,
     signals: Arc<Signals>,
@@ -151,6 +152,7 @@ impl SystemParts {
             })?);
         }
         let (topology, clock) = (self.topology, self.clock);
+        let shared = self.config.listen_every.is_some();
         let threads = Mutex::default();
         Ok((
             Arc::new(System {
@@ -159,6 +161,7 @@ impl SystemParts {
                 databases: handles,
                 homes,
                 elsewhere: self.elsewhere,
+                shared,
                 watch,
                 inquirer,
                 signals,
@@ -287,6 +290,12 @@ impl System {
     #[must_use]
     pub fn books(&self) -> Vec<(&Database, &Arc<dyn Reader>)> {
         books(&self.databases, &self.elsewhere)
+    }
+
+    /// Whether other instances serve these databases too: what this one knows of their logs may be late.
+    #[must_use]
+    pub fn is_shared(&self) -> bool {
+        self.shared
     }
 
     /// Sends a command; `on_reply` is called once, after commit.

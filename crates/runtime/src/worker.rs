@@ -1,6 +1,7 @@
 //! The loop around one database: gather, decide and commit, hand on, wait. One thread per database, or one step at a time
 //! under a simulator.
 
+mod look;
 mod source;
 
 use crate::clock_guard::{ClockGuard, Sighting};
@@ -11,7 +12,7 @@ use crate::message::Work;
 use crate::ports::clock::Clock;
 use crate::ports::guard::{Guard, Hold};
 use crate::ports::outside::Outside;
-use crate::ports::store::{Compare, Cursor, Query, Reader, Store, StoreError};
+use crate::ports::store::{Cursor, Reader, Store, StoreError};
 use crate::progress::Progress;
 use crate::prune::{self, Pruning};
 use crate::system::{Counts, Signals};
@@ -20,7 +21,7 @@ use crate::timers::Timers;
 use crate::turn::{DueRow, Engine, Failed, Turn};
 use kernel::state::Write;
 use kernel::time::Backoff;
-use kernel::{DomainName, Key, Record, Timestamp, Value};
+use kernel::{DomainName, Key, Record, Timestamp};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 use source::Source;
@@ -40,8 +41,9 @@ pub struct WorkerConfig {
     /// How often the database is looked at for what another instance of its unit has left: timers that nobody else knows any more.
     /// Where there is only one instance this need not be more often than timers reach.
     pub look_every: Duration,
-    /// How often its log is looked at for rows that another instance has committed: followers and clients here wait for them.
-    pub listen_every: Duration,
+    /// How often its log is looked at for rows that another instance has committed: followers and clients here wait for them. `None`
+    /// where there is no other instance.
+    pub listen_every: Option<Duration>,
     /// Waits between runs of a batch that the store could not take.
     pub retry: Backoff,
     /// After how many runs those who wait for an answer are told.
@@ -54,7 +56,7 @@ impl Default for WorkerConfig {
             batch_cap: 250,
             timer_reach: Duration::from_secs(3_600),
             look_every: Duration::from_secs(3_600),
-            listen_every: Duration::from_secs(3_600),
+            listen_every: None,
             retry: Backoff { first: Duration::from_millis(10), cap: Duration::from_secs(2) },
             patience: 4,
         }
@@ -96,7 +98,7 @@ pub struct Worker {
     failures: u32,
     /// When the database is looked at again.
     look_at: Duration,
-    listen_at: Duration,
+    listen_at: Option<Duration>,
     save_at: Duration,
     pruning: Option<Pruning>,
 }
@@ -166,7 +168,7 @@ impl Worker {
             unsettled: None,
             failures: 0,
             look_at: Duration::ZERO,
-            listen_at: Duration::ZERO,
+            listen_at: None,
             save_at: Duration::ZERO,
             pruning: None,
         };
@@ -310,16 +312,11 @@ impl Worker {
         let unsaved = self.sources.iter().any(|source| source.saved < source.taken);
         let unmet = self.sources.iter().any(|source| !source.is_met());
         let ask_at = unmet.then_some(elapsed + self.config.retry.cap);
-        let next = [
-            Some(self.look_at),
-            Some(self.listen_at),
-            self.timers.next(),
-            unsaved.then_some(self.save_at),
-            ask_at,
-        ]
-        .into_iter()
-        .flatten()
-        .min();
+        let next =
+            [Some(self.look_at), self.listen_at, self.timers.next(), unsaved.then_some(self.save_at), ask_at]
+                .into_iter()
+                .flatten()
+                .min();
         Stepped::Idle(next.map(|at| at.saturating_sub(elapsed).max(Duration::from_millis(1))))
     }
 
@@ -535,70 +532,6 @@ impl Worker {
         if wait <= self.config.timer_reach {
             self.timers.set(elapsed, wait, due.at, due.domain, due.table, due.key);
         }
-    }
-
-    fn look_if_due(&mut self, elapsed: Duration) -> Result<(), StoreError> {
-        if elapsed >= self.look_at {
-            self.look()
-        } else if elapsed >= self.listen_at {
-            self.listen()
-        } else {
-            Ok(())
-        }
-    }
-
-    /// Takes in what another instance has committed.
-    fn listen(&mut self) -> Result<(), StoreError> {
-        self.tail.refresh()?;
-        self.listen_at = self.clock.elapsed() + self.config.listen_every;
-        Ok(())
-    }
-
-    /// Looks at the database itself, for what this worker does not know of: at start, now and then, and after a batch that could
-    /// not be committed.
-    fn look(&mut self) -> Result<(), StoreError> {
-        self.listen()?;
-        self.rearm()?;
-        let WorkerConfig { timer_reach, look_every, .. } = self.config;
-        self.look_at = self.clock.elapsed() + timer_reach.min(look_every);
-        Ok(())
-    }
-
-    /// Sets timers for every row that falls due within the reach.
-    fn rearm(&mut self) -> Result<(), StoreError> {
-        let (elapsed, now) = self.time();
-        let until = now.after(self.config.timer_reach);
-        let mut rows = Vec::new();
-        for domain in self.engine.domains() {
-            for due in domain.due() {
-                let Some(column) = due.table.column(due.column) else { continue };
-                // With a bound, the wall clock cannot put a row off: every waiting row is looked at, and its wait capped.
-                let query = Query::of(due.table, u32::MAX);
-                let query = match due.bounded {
-                    true => query.filter(due.column, Compare::Present, Value::Null),
-                    false => query.filter(due.column, Compare::AtMost, Value::Int(until.0)),
-                };
-                for row in self.reader.query(&query.sort(due.column, false))? {
-                    let Some(Value::Int(at)) = row.get(column) else { continue };
-                    let key = Key::of_row(due.table, &row);
-                    let longest =
-                        if due.bounded { domain.longest_wait(due.table, &row) } else { Duration::MAX };
-                    let wait = Timestamp(*at).since(now).min(longest);
-                    rows.push((
-                        wait,
-                        DueRow { domain: domain.name(), table: due.table, key, at: Timestamp(*at) },
-                    ));
-                }
-            }
-        }
-        // A timer that is set keeps its monotonic time, whatever the wall clock has come to since.
-        let known = self.timers.known();
-        for (wait, due) in rows {
-            if !known.contains(&(due.table.name, due.key.clone(), due.at)) {
-                self.arm(elapsed, wait, due);
-            }
-        }
-        Ok(())
     }
 
     /// Monotonic time, and the time of day that goes with it: not the wall clock's while that is not believed.

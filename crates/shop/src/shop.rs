@@ -14,10 +14,10 @@ use kernel::{Command, Currency, DomainName, Key, Record, Timestamp, Trace};
 use order::{Born, KeyHash, Order};
 use parking_lot::Mutex;
 use ranking::first_day;
-use runtime::ports::store::{Query, Reader, StoreError};
+use runtime::ports::store::{Position, Query, Reader, StoreError};
 use runtime::tail::Observer;
 use runtime::watch::Watch;
-use runtime::{CommandError, Door, Feed, Progress, Registry, System, Worker};
+use runtime::{CommandError, Door, Feed, Registry, System, Worker};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -262,10 +262,9 @@ impl Shop {
         limit: u32,
     ) -> Option<Vec<BestSeller>> {
         let copy = Arc::clone(self.best_sellers.get()?);
-        let orders = self.system.home(&DomainName::of("order"))?;
-        let (log, (_, head)) = (orders.tail.name(), orders.tail.head());
+        let (log, head) = self.head_of("order").await.ok()??;
         // If it takes longer, the copy says itself that it is not there yet.
-        let _ = tokio::time::timeout(COPY_PATIENCE, copy.progress().wait_for(log, head)).await;
+        let _ = tokio::time::timeout(COPY_PATIENCE, copy.progress().wait_for(&log, head)).await;
         let window = first_day(now, days)..=now.day();
         tokio::task::spawn_blocking(move || copy.best(head, window, limit)).await.ok()?
     }
@@ -295,27 +294,38 @@ impl Shop {
         let home = |name: &'static str| self.system.home(&DomainName::of(name));
         // Between processes a writer waits for nobody: whoever follows is late, and may refuse, but never mis-sells.
         let Some(follower) = home(follower) else { return Ok(()) };
-        match home(source) {
-            Some(source) if source.database.name == follower.database.name => {}
-            Some(source) => follower.progress.wait_for(source.tail.name(), source.tail.head().1).await,
-            None => self.followed_from_afar(source, &follower.progress).await?,
+        if home(source).is_some_and(|source| source.database.name == follower.database.name) {
+            return Ok(());
+        }
+        // A log whose end is not known is not waited for: late is better than never.
+        if let Some((log, head)) = self.head_of(source).await? {
+            follower.progress.wait_for(&log, head).await;
         }
         Ok(())
     }
 
-    /// The same, where `source` is in another unit. One that does not answer is not waited for: late is better than never.
-    async fn followed_from_afar(&self, source: &'static str, progress: &Progress) -> Result<(), ShopError> {
+    /// The log of the database of `source`, and where it ends now; `None` if its unit does not answer.
+    async fn head_of(&self, source: &'static str) -> Result<Option<(String, Position)>, ShopError> {
         let domain = DomainName::of(source);
+        match self.system.home(&domain) {
+            Some(home) if !self.system.is_shared() => {
+                return Ok(Some((home.tail.name().to_owned(), home.tail.head().1)));
+            }
+            _ => {}
+        }
+        // Others write to it, too: only the database itself knows.
         let holds = |book: &&(&Database, &Arc<dyn Reader>)| book.0.domains.contains(&domain);
         let books = self.system.books();
-        let Some((database, reader)) = books.iter().find(holds) else { return Ok(()) };
+        let Some((database, reader)) = books.iter().find(holds) else { return Ok(None) };
         let reader = Arc::clone(reader);
         match tokio::task::spawn_blocking(move || reader.log_state()).await {
-            Ok(Ok(state)) => progress.wait_for(&database.name, state.head).await,
-            Ok(Err(error)) => tracing::warn!(%error, source, "it cannot be asked how far it is"),
-            Err(_) => return Err(CommandError::Fault("the answer was lost".to_owned()).into()),
+            Ok(Ok(state)) => Ok(Some((database.name.clone(), state.head))),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, source, "it cannot be asked how far it is");
+                Ok(None)
+            }
+            Err(_) => Err(CommandError::Fault("the answer was lost".to_owned()).into()),
         }
-        Ok(())
     }
 }
 

@@ -9,6 +9,7 @@
 pub mod api;
 pub mod breaker;
 pub mod feed;
+pub mod instances;
 mod operator;
 pub mod peer;
 pub mod remote;
@@ -16,6 +17,7 @@ pub mod token;
 pub mod wire;
 
 pub use feed::HttpFeed;
+pub use instances::Instances;
 pub use operator::Operator;
 pub use peer::{Peer, Switchboard};
 pub use remote::RemoteReader;

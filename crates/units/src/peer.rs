@@ -3,7 +3,7 @@
 //! All calls of a process run on a small runtime of their own, so that whoever waits for one (a database's worker, a request's handler)
 //! never holds up the calls themselves.
 
-use crate::breaker::Breaker;
+use crate::instances::{Instance, Instances};
 use crate::token::ServiceKey;
 use crate::wire::Fault;
 use parking_lot::Mutex;
@@ -57,14 +57,13 @@ impl Switchboard {
         Ok(Arc::new(Self { me: me.to_owned(), key, clock, http, handle, runtime: Mutex::new(Some(runtime)) }))
     }
 
-    /// The unit called `unit`, at `address` (`http://host:port`).
+    /// The unit called `unit`, at `addresses` (`http://host:port`, with commas between those of several instances).
     #[must_use]
-    pub fn peer(self: &Arc<Self>, unit: &str, address: &str) -> Arc<Peer> {
+    pub fn peer(self: &Arc<Self>, unit: &str, addresses: &str) -> Arc<Peer> {
         Arc::new(Peer {
             unit: unit.to_owned(),
-            address: address.trim_end_matches('/').to_owned(),
+            instances: Instances::at(addresses),
             board: Arc::clone(self),
-            breaker: Mutex::default(),
             counts: Mutex::default(),
         })
     }
@@ -132,9 +131,8 @@ impl From<CallError> for StoreError {
 /// Another unit, as this process asks it.
 pub struct Peer {
     unit: String,
-    address: String,
+    instances: Instances,
     board: Arc<Switchboard>,
-    breaker: Mutex<Breaker>,
     counts: Mutex<CallCounts>,
 }
 
@@ -143,12 +141,6 @@ impl Peer {
     #[must_use]
     pub fn unit(&self) -> &str {
         &self.unit
-    }
-
-    /// Where it is.
-    #[must_use]
-    pub fn address(&self) -> &str {
-        &self.address
     }
 
     /// The switchboard that it is asked from.
@@ -160,7 +152,7 @@ impl Peer {
     /// How calls to it went.
     #[must_use]
     pub fn counts(&self) -> CallCounts {
-        CallCounts { is_spared: self.breaker.lock().is_open(), ..*self.counts.lock() }
+        CallCounts { is_spared: self.instances.are_spared(), ..*self.counts.lock() }
     }
 
     /// Asks, and waits for the answer: from a thread that may wait, or from within tokio's multi-threaded runtime.
@@ -219,20 +211,21 @@ impl Peer {
         let end = clock.elapsed() + how.within;
         let mut pause = PAUSE;
         for attempt in 1.. {
-            if !self.breaker.lock().admits(clock.elapsed()) && !how.insistent {
+            let next = self.instances.next(clock.elapsed());
+            let Some(instance) = next.or_else(|| self.instances.any().filter(|_| how.insistent)) else {
                 self.counts.lock().spared += 1;
                 return Err(CallError::Spared(self.unit.clone()));
-            }
+            };
             let left = end.saturating_sub(clock.elapsed());
-            let why = match self.once(path, &body, left).await {
+            let why = match self.once(instance, path, &body, left).await {
                 Ok(answer) => {
-                    self.breaker.lock().answered();
+                    instance.answered();
                     self.counts.lock().answered += 1;
                     return answer.map_err(CallError::Fault);
                 }
                 Err(why) => why,
             };
-            self.breaker.lock().failed(clock.elapsed());
+            instance.failed(clock.elapsed());
             let rest = jittered(pause);
             if !how.again || attempt >= TRIES || clock.elapsed() + rest >= end {
                 self.counts.lock().failed += 1;
@@ -246,14 +239,20 @@ impl Peer {
     }
 
     /// One try: the answer, the callee's own fault, or why there is neither.
-    async fn once(&self, path: &str, body: &[u8], left: Duration) -> Result<Result<Vec<u8>, Fault>, String> {
+    async fn once(
+        &self,
+        instance: &Instance,
+        path: &str,
+        body: &[u8],
+        left: Duration,
+    ) -> Result<Result<Vec<u8>, Fault>, String> {
         let now = self.board.clock.now();
         let token =
             self.board.key.make(&self.board.me, &self.unit, now).map_err(|error| error.to_string())?;
         let asked = self
             .board
             .http
-            .post(format!("{}{path}", self.address))
+            .post(format!("{}{path}", instance.address()))
             .bearer_auth(token)
             .header("content-type", "application/json")
             .header(DEADLINE_HEADER, left.as_millis().to_string())

@@ -1,6 +1,7 @@
 //! `jumun pg-simulator`.
 
-use super::{Ended, block_on, say, serve::Farewell};
+use super::serve::{Farewell, say_ready};
+use super::{Ended, block_on, say};
 use clap::Args;
 use jumun::config::Secret;
 use pg::simulator::{DEFAULT_SECRET_KEY, Simulator, SimulatorConfig, WebhookConfig};
@@ -45,6 +46,9 @@ pub(crate) struct PgSimulator {
     /// What faults by chance are drawn from
     #[arg(long, value_name = "N", default_value_t = 0)]
     seed: u64,
+    /// End when standard input does: who started this process has ended
+    #[arg(long, hide = true)]
+    with_parent: bool,
 }
 
 /// Held as a secret from the start: clap shows arguments in its errors and debug output.
@@ -56,10 +60,14 @@ fn secret(text: &str) -> Result<Secret, Infallible> {
 impl PgSimulator {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
         block_on(async {
-            let data = self.data.display().to_string();
+            let (data, with_parent) = (self.data.display().to_string(), self.with_parent);
             let simulator = Simulator::start(self.into_config()).await?;
             let mut farewell = Farewell::listen()?;
+            if with_parent {
+                farewell.hear_parent()?;
+            }
             say(format_args!("the PG simulator listens on {} (ledger in {data})", simulator.base_url()))?;
+            say_ready(with_parent);
             farewell.heard().await;
             eprintln!("stopping: what is under way is answered");
             simulator.stop().await;

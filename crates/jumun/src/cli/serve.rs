@@ -77,7 +77,7 @@ impl Serve {
 /// The last word of a start, for a parent that reads it.
 pub(super) const READY: &str = "ready";
 
-fn say_ready(with_parent: bool) {
+pub(super) fn say_ready(with_parent: bool) {
     if with_parent {
         println!("{READY}");
     }

@@ -3,10 +3,11 @@
 //! (That everything a client can do works there as in one process is said beside those promises: `in_every_topology_spread_out`, `in_the_most_processes`.)
 
 use crate::support::shop::lines;
-use crate::support::{Answer, Client, Home, Shop, tokens};
+use crate::support::{Answer, Client, Home, Person, Shop, tokens};
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
+use services::Postgres;
 use std::process::Command;
 
 in_every_topology_spread_out!(what_was_acknowledged_outlives_every_unit_killed_in_turn);
@@ -42,33 +43,32 @@ async fn until_ready(shop: &Shop) {
     }
 }
 
-async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str) {
-    let home = Home::new(topology).with("JUMUN_PG__BUDGET_S", "60");
-    let shop = Shop::open(&home).await;
-    let kim = shop.person("kim", 10_000_000).await;
-    let mug = shop.product("MUG", 1_000, 1_000_000).await;
-    let units: Vec<(String, u32)> =
-        shop.serving.told.units.iter().map(|(unit, (_, process))| (unit.clone(), *process)).collect();
-    assert!(units.iter().any(|(unit, _)| unit == "gateway") && units.len() > 1, "{units:?}");
-    let mut taken = Vec::new();
-    for (unit, process) in units.iter().filter(|(unit, _)| unit != "gateway") {
-        let (shop, kim, mug) = (&shop, &kim, &mug);
-        let orders = stream::iter(0..ORDERS).map(|n| async move {
-            if n == ORDERS / 4 {
-                signal("-KILL", *process);
-            }
-            let body = match n % 2 {
-                0 => json!({"lines": lines(mug, 1), "points": "all"}),
-                _ => json!({"lines": lines(mug, 1), "card_token": "tok_ok"}),
-            };
-            let key = format!("{unit} {n}");
-            let answer = insist(shop, &kim.token, &key, &body).await;
-            (key, body, answer)
-        });
-        taken.extend(orders.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await);
-        until_ready(shop).await;
-    }
-    for (key, body, answer) in &taken {
+/// An order of kim's that was taken: its key, what was asked, and the answer.
+type Taken = (String, Value, Answer);
+
+/// Places orders, and in their midst does harm.
+async fn orders_around(shop: &Shop, kim: &Person, mug: &str, name: &str, harm: impl Fn()) -> Vec<Taken> {
+    let harm = &harm;
+    let orders = stream::iter(0..ORDERS).map(|n| async move {
+        if n == ORDERS / 4 {
+            tokio::task::block_in_place(harm);
+        }
+        let body = match n % 2 {
+            0 => json!({"lines": lines(mug, 1), "points": "all"}),
+            _ => json!({"lines": lines(mug, 1), "card_token": "tok_ok"}),
+        };
+        let key = format!("{name} {n}");
+        let answer = insist(shop, &kim.token, &key, &body).await;
+        (key, body, answer)
+    });
+    let taken = orders.buffer_unordered(AT_ONCE).collect().await;
+    until_ready(shop).await;
+    taken
+}
+
+/// What was taken is there as it was, nothing waits for an operator, and the books agree.
+async fn nothing_is_lost(home: &Home, shop: Shop, kim: &Person, taken: &[Taken]) {
+    for (key, body, answer) in taken {
         let again = insist(&shop, &kim.token, key, body).await;
         assert_eq!((again.id(), again.str("status")), (answer.id(), answer.str("status")), "{key}");
     }
@@ -76,6 +76,57 @@ async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str
     assert!(letters.items().is_empty(), "{}", letters.text);
     shop.serving.stop();
     home.audit_is_clean();
+}
+
+/// The units' processes, the gateway's left out.
+fn processes(shop: &Shop) -> Vec<(String, u32)> {
+    let units = shop.serving.told.units.iter().filter(|(unit, _)| *unit != "gateway");
+    units.map(|(unit, (_, process))| (unit.clone(), *process)).collect()
+}
+
+async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str) {
+    let home = Home::new(topology).with("JUMUN_PG__BUDGET_S", "60");
+    let shop = Shop::open(&home).await;
+    let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
+    let units = processes(&shop);
+    assert!(!units.is_empty() && shop.serving.told.units.contains_key("gateway"), "{units:?}");
+    let mut taken = Vec::new();
+    for (unit, process) in units {
+        taken.extend(orders_around(&shop, &kim, &mug, &unit, || signal("-KILL", process)).await);
+    }
+    nothing_is_lost(&home, shop, &kim, &taken).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_their_postgresql() {
+    let postgres = Postgres::start().unwrap();
+    let home = Home::new("spread:validated-async").with("JUMUN_PG__BUDGET_S", "60");
+    let home = home.with("JUMUN_DATABASE", &postgres.url("twins"));
+    let shop = Shop::of(home.start_with(&["--instances", "2"])).await;
+    let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
+    let units = processes(&shop);
+    assert_eq!(units.len(), 6, "{units:?}");
+    let mut taken = orders_around(&shop, &kim, &mug, "together", || {}).await;
+    for (unit, _) in &units {
+        let metrics = Client::new(&shop.serving.told.units[unit].0).get("", "/metrics").await;
+        let commits = metrics.text.lines().filter(|line| line.starts_with("jumun_batch_commits"));
+        let commits: f64 = commits.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum();
+        assert!(commits > 0.0, "{unit} has done nothing: {}", metrics.text);
+    }
+    for (unit, process) in units.iter().filter(|(unit, _)| unit.ends_with("-2")) {
+        taken.extend(orders_around(&shop, &kim, &mug, unit, || signal("-KILL", *process)).await);
+    }
+    let away = || {
+        postgres.kill_9().unwrap();
+        postgres.restart().unwrap();
+    };
+    taken.extend(orders_around(&shop, &kim, &mug, "postgresql", away).await);
+    // As in a new version's rollout: each instance is asked to end, and comes back.
+    for (unit, process) in units.iter().filter(|(unit, _)| !unit.ends_with("-2")) {
+        let name = format!("rollout {unit}");
+        taken.extend(orders_around(&shop, &kim, &mug, &name, || signal("-TERM", *process)).await);
+    }
+    nothing_is_lost(&home, shop, &kim, &taken).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,12 +1,14 @@
-//! One unit as a process: started, watched, ended.
+//! One unit as a process, or the PG simulator: started, watched, ended.
 
 use crate::cli::SystemArgs;
 use crate::cli::serve::READY;
 use anyhow::{Context, bail};
 use jumun::Config;
+use jumun::config::PG_NAME;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -15,31 +17,33 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{ChildStdin, ChildStdout, Command};
 
-/// How long a unit may take to say where it listens.
+/// How long a process may take to say where it listens.
 const START: Duration = Duration::from_secs(30);
 /// How long it may take to end before it is killed.
 const END: Duration = Duration::from_secs(25);
+/// The name of the PG simulator, where it is a process of its own.
+pub(super) const SIMULATOR: &str = "pg-simulator";
 /// How much of its log is shown if it does not start.
 const LOG_LINES: usize = 8;
 
-/// How a unit is started, the first time and each time again.
+/// How a process is started, the first time and each time again.
 pub(super) struct Plan {
-    unit: String,
-    arguments: Vec<std::ffi::OsString>,
+    name: String,
+    arguments: Vec<OsString>,
     environment: BTreeMap<String, String>,
     log: PathBuf,
 }
 
 impl Plan {
-    /// The unit called `unit` at `listen`, with the others at `ports`.
-    pub(super) fn new(
+    /// A unit, or an instance of one, called `name`, that listens on `listen`.
+    pub(super) fn unit(
         config: &Config,
         system: &SystemArgs,
-        unit: &str,
+        (unit, name): (&str, &str),
         listen: SocketAddr,
-        ports: &BTreeMap<String, SocketAddr>,
+        whereabouts: &BTreeMap<String, String>,
     ) -> Self {
-        let mut arguments: Vec<std::ffi::OsString> =
+        let mut arguments: Vec<OsString> =
             ["serve", "--with-parent", "--unit", unit, "--listen"].map(Into::into).into();
         arguments.push(listen.to_string().into());
         arguments.extend(["--rate-limit".into(), config.file.rate_limit.clone().into()]);
@@ -49,24 +53,39 @@ impl Plan {
         if let Some(file) = &system.config {
             arguments.extend(["--config".into(), file.into()]);
         }
-        let address = |(unit, at): (&String, &SocketAddr)| {
-            (format!("JUMUN_UNITS__{}", unit.to_ascii_uppercase()), format!("http://{at}"))
-        };
-        let mut environment: BTreeMap<String, String> = ports.iter().map(address).collect();
+        let mut environment = whereabouts.clone();
         if let Some(database) = &config.file.database {
             // Not among the arguments, where others could read its password.
             environment.insert("JUMUN_DATABASE".to_owned(), database.0.clone());
         }
-        Self {
-            unit: unit.to_owned(),
-            arguments,
-            environment,
-            log: config.file.data.join(format!("{unit}.log")),
-        }
+        Self::new(config, name, arguments, environment)
     }
 
-    pub(super) fn unit(&self) -> &str {
-        &self.unit
+    /// The PG simulator on `listen`, which tells the gateway at `front` of changes.
+    pub(super) fn simulator(config: &Config, listen: SocketAddr, front: SocketAddr, secret: String) -> Self {
+        let mut arguments: Vec<OsString> =
+            ["pg-simulator", "--with-parent", "--listen"].map(Into::into).into();
+        arguments.push(listen.to_string().into());
+        arguments.extend(["--data".into(), config.file.data.clone().into()]);
+        let webhooks = format!("http://{front}/v1/webhooks/pg/{PG_NAME}");
+        arguments.extend(["--webhook-url".into(), webhooks.into()]);
+        arguments.extend(["--duplicate-percent=10", "--reorder-percent=10"].map(Into::into));
+        let environment = [("JUMUN_PG__WEBHOOK_SECRET".to_owned(), secret)];
+        Self::new(config, SIMULATOR, arguments, environment.into())
+    }
+
+    fn new(
+        config: &Config,
+        name: &str,
+        arguments: Vec<OsString>,
+        environment: BTreeMap<String, String>,
+    ) -> Self {
+        let log = config.file.data.join(format!("{name}.log"));
+        Self { name: name.to_owned(), arguments, environment, log }
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 }
 
@@ -84,12 +103,12 @@ async fn told(lines: &mut Lines<BufReader<ChildStdout>>) -> Vec<String> {
     told
 }
 
-/// A unit that runs. Dropped, it is killed.
+/// A process that runs. Dropped, it is killed.
 pub(super) struct Child {
-    unit: String,
+    name: String,
     process: tokio::process::Child,
     id: u32,
-    /// Held open: it ends with this process, and the unit with it.
+    /// Held open: it ends with this process, and the other one with it.
     _stdin: Option<ChildStdin>,
     lines: Option<Lines<BufReader<ChildStdout>>>,
     log: PathBuf,
@@ -118,10 +137,10 @@ impl Child {
             .process_group(0)
             .kill_on_drop(true)
             .spawn()
-            .with_context(|| format!("the unit {} cannot be started", plan.unit))?;
+            .with_context(|| format!("{} cannot be started", plan.name))?;
         let lines = process.stdout.take().map(|stdout| BufReader::new(stdout).lines());
         Ok(Self {
-            unit: plan.unit.clone(),
+            name: plan.name.clone(),
             id: process.id().unwrap_or_default(),
             _stdin: process.stdin.take(),
             process,
@@ -147,11 +166,11 @@ impl Child {
             None
         };
         let Ok(Some(url)) = tokio::time::timeout(START, first).await else {
-            bail!("the unit {} did not start:\n{}", self.unit, self.last_log_lines());
+            bail!("{} did not start:\n{}", self.name, self.last_log_lines());
         };
         self.url = url;
         let told = tokio::time::timeout(START, told(&mut lines)).await;
-        self.told = told.with_context(|| format!("the unit {} did not start", self.unit))?;
+        self.told = told.with_context(|| format!("{} did not start", self.name))?;
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(())
     }
@@ -176,12 +195,12 @@ impl Child {
         let ended = tokio::time::timeout(END, self.process.wait()).await;
         let well = matches!(&ended, Ok(Ok(status)) if ExitStatus::success(status));
         if !well {
-            tracing::warn!(unit = self.unit, ?asked, ?ended, "a unit did not end well");
+            tracing::warn!(name = self.name, ?asked, ?ended, "a process did not end well");
         }
     }
 
-    pub(super) fn unit(&self) -> &str {
-        &self.unit
+    pub(super) fn name(&self) -> &str {
+        &self.name
     }
 
     pub(super) fn id(&self) -> u32 {

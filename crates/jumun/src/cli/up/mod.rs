@@ -4,10 +4,12 @@ mod child;
 
 use super::serve::Farewell;
 use super::{Ended, SystemArgs, block_on};
-use anyhow::Context;
-use child::{Child, Plan};
+use anyhow::{Context, bail};
+use child::{Child, Plan, SIMULATOR};
 use clap::Args;
 use jumun::Config;
+use jumun::folder::Folder;
+use jumun::server::webhook_secret;
 use jumun::spread::GATEWAY;
 use kernel::topology::Topology;
 use shop::Domains;
@@ -30,6 +32,9 @@ pub(crate) struct Up {
     /// Rate limits at the gateway: on, off, or requests a minute per client and per user [default: on]
     #[arg(long, value_name = "LIMIT")]
     rate_limit: Option<String>,
+    /// So many processes a unit, which share its databases on PostgreSQL
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
+    instances: u32,
 }
 
 /// How long a unit that ended by itself is left alone before it is started again.
@@ -38,6 +43,11 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
         let config = self.system.load(self.listen, None, self.rate_limit)?;
+        if self.instances > 1 && config.servers.is_none() {
+            bail!(
+                "--instances: a SQLite file has one process; with --database they share databases on PostgreSQL"
+            );
+        }
         let text = jumun::topologies::text(&config.file.topology).map_err(anyhow::Error::msg)?;
         let (topology, _) = Domains::new(config.policies.clone())
             .place(&text)
@@ -45,14 +55,13 @@ impl Up {
         std::fs::create_dir_all(&config.file.data)
             .with_context(|| format!("the data folder {} cannot be made", config.file.data.display()))?;
         block_on(async {
-            let reserved = reserve(&config, &topology)?;
-            let plans = plans(&config, &self.system, &reserved);
+            let plans = Plans::new(&config, &self.system, &topology, self.instances)?;
             let mut farewell = Farewell::listen()?;
-            let mut children = start_all(&plans).await?;
+            let mut children = start_all(&plans.all).await?;
             announce(&config, &children);
             let ended = tokio::select! {
                 () = farewell.heard() => Ok(()),
-                failed = keep_up(&plans, &mut children) => failed,
+                failed = keep_up(&plans.all, &mut children) => failed,
             };
             eprintln!("stopping: the gateway, then the units");
             stop_all(children).await;
@@ -61,15 +70,14 @@ impl Up {
     }
 }
 
-/// A port that nobody else gets: bound, but not listened at, until a child does that. It stays the unit's when that is started anew.
+/// A port that nobody else gets: bound, but not listened at, until a child does that. It stays the child's when that is started anew.
 struct Reserved {
-    unit: String,
     at: SocketAddr,
     _held: TcpSocket,
 }
 
 impl Reserved {
-    fn new(unit: &str, at: SocketAddr) -> anyhow::Result<Self> {
+    fn new(name: &str, at: SocketAddr) -> anyhow::Result<Self> {
         let reserve = || {
             let socket = if at.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
             // Whoever says so, too, may listen where this one only holds the place.
@@ -77,24 +85,60 @@ impl Reserved {
             socket.bind(at)?;
             Ok::<_, std::io::Error>((socket.local_addr()?, socket))
         };
-        let (at, held) = reserve().with_context(|| format!("{unit}: cannot listen on {at}"))?;
-        Ok(Self { unit: unit.to_owned(), at, _held: held })
+        let (at, held) = reserve().with_context(|| format!("{name}: cannot listen on {at}"))?;
+        Ok(Self { at, _held: held })
     }
 }
 
-/// Where each process is to listen: units anywhere on the loopback address, the gateway, which is last, where it is wanted.
-fn reserve(config: &Config, topology: &Topology) -> anyhow::Result<Vec<Reserved>> {
-    let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-    let units = topology.units.iter().map(|unit| Reserved::new(&unit.name, anywhere));
-    units.chain(std::iter::once_with(|| Reserved::new(GATEWAY, config.file.listen))).collect()
+/// What is started, in this order, and the ports that are held for it.
+struct Plans {
+    all: Vec<Plan>,
+    _ports: Vec<Reserved>,
 }
 
-/// How each process is started, and what it is told of the others.
-fn plans(config: &Config, system: &SystemArgs, reserved: &[Reserved]) -> Vec<Plan> {
-    let units = reserved.iter().filter(|reserved| reserved.unit != GATEWAY);
-    let ports: BTreeMap<String, SocketAddr> =
-        units.map(|reserved| (reserved.unit.clone(), reserved.at)).collect();
-    reserved.iter().map(|own| Plan::new(config, system, &own.unit, own.at, &ports)).collect()
+impl Plans {
+    /// The PG simulator, if instances of payment are to share one; every instance of every unit, anywhere on the loopback address; and
+    /// the gateway, where it is wanted.
+    fn new(
+        config: &Config,
+        system: &SystemArgs,
+        topology: &Topology,
+        instances: u32,
+    ) -> anyhow::Result<Self> {
+        let anywhere = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        let mut ports = Vec::new();
+        let mut hold = |name: &str, at| {
+            let held = Reserved::new(name, at)?;
+            let at = held.at;
+            ports.push(held);
+            Ok::<SocketAddr, anyhow::Error>(at)
+        };
+        let front = hold(GATEWAY, config.file.listen)?;
+        let (mut all, mut whereabouts, mut units) = (Vec::new(), BTreeMap::new(), Vec::new());
+        if instances > 1 && config.file.pg.url.is_none() {
+            let at = hold(SIMULATOR, anywhere)?;
+            let folder = Folder::take_units(&config.file.data, &[], true)?;
+            all.push(Plan::simulator(config, at, front, webhook_secret(config, &folder)?));
+            whereabouts.insert("JUMUN_PG__URL".to_owned(), format!("http://{at}"));
+        }
+        for unit in &topology.units {
+            let mut addresses = Vec::new();
+            for number in 1..=instances {
+                let name = if number == 1 { unit.name.clone() } else { format!("{}-{number}", unit.name) };
+                let at = hold(&name, anywhere)?;
+                addresses.push(format!("http://{at}"));
+                units.push((unit.name.clone(), name, at));
+            }
+            whereabouts
+                .insert(format!("JUMUN_UNITS__{}", unit.name.to_ascii_uppercase()), addresses.join(","));
+        }
+        units.push((GATEWAY.to_owned(), GATEWAY.to_owned(), front));
+        let unit = |(unit, name, at): &(String, String, SocketAddr)| {
+            Plan::unit(config, system, (unit, name), *at, &whereabouts)
+        };
+        all.extend(units.iter().map(unit));
+        Ok(Self { all, _ports: ports })
+    }
 }
 
 /// Starts all of them at once, and waits until each says where it listens.
@@ -112,7 +156,7 @@ async fn keep_up(plans: &[Plan], children: &mut [Child]) -> anyhow::Result<()> {
         let waits = children.iter_mut().map(|child| Box::pin(child.ended()));
         let (status, which, _) = futures::future::select_all(waits).await;
         let plan = &plans[which];
-        eprintln!("{} ended by itself ({status}); it is started again", plan.unit());
+        eprintln!("{} ended by itself ({status}); it is started again", plan.name());
         tokio::time::sleep(AGAIN_AFTER).await;
         let mut child = Child::start(plan)?;
         child.listens().await?;
@@ -120,12 +164,16 @@ async fn keep_up(plans: &[Plan], children: &mut [Child]) -> anyhow::Result<()> {
     }
 }
 
-/// The gateway first, so that nobody asks units that are gone.
+/// The gateway first and the PG simulator last, so that nobody asks who is gone.
 async fn stop_all(mut children: Vec<Child>) {
     if let Some(gateway) = children.pop() {
         gateway.stop().await;
     }
+    let simulator = children.iter().position(|child| child.name() == SIMULATOR).map(|at| children.remove(at));
     futures::future::join_all(children.into_iter().map(Child::stop)).await;
+    if let Some(simulator) = simulator {
+        simulator.stop().await;
+    }
 }
 
 fn announce(config: &Config, children: &[Child]) {
@@ -135,12 +183,15 @@ fn announce(config: &Config, children: &[Child]) {
         config.file.topology,
         config.file.data.display()
     );
-    for child in children {
-        println!("  unit {}  {}  process {}", child.unit(), child.url(), child.id());
+    for child in children.iter().filter(|child| child.name() != SIMULATOR) {
+        println!("  unit {}  {}  process {}", child.name(), child.url(), child.id());
     }
     println!("  documentation  {gateway}/docs");
     // What a unit has to tell at its start: the administrator, where the PG simulator is.
     for line in children.iter().flat_map(Child::told) {
         println!("{line}");
+    }
+    if let Some(simulator) = children.iter().find(|child| child.name() == SIMULATOR) {
+        println!("  PG simulator   {} (cards: tok_ok, tok_decline, …)", simulator.url());
     }
 }
