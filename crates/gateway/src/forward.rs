@@ -16,8 +16,6 @@ use std::time::Duration;
 use units::ServiceKey;
 use units::instances::{Instance, Instances};
 
-/// How long a request that may be sent again is tried: long enough for a unit to be started anew.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(5);
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
 /// How long a unit may take to begin its answer: longer than any client can ask it to wait.
@@ -82,12 +80,15 @@ pub(crate) struct Road {
     pub(crate) http: reqwest::Client,
     pub(crate) key: ServiceKey,
     pub(crate) clock: Arc<dyn Clock>,
+    /// How long a request that may be sent again is tried.
+    pub(crate) patience: Duration,
 }
 
 impl Road {
     /// Sends a request to `unit`, again where that does no harm and nothing came back yet.
     pub(crate) async fn forward(&self, unit: &Unit, asked: &Asked) -> Response {
-        let end = self.clock.elapsed() + if asked.may_be_sent_again() { PATIENCE } else { Duration::ZERO };
+        let end =
+            self.clock.elapsed() + if asked.may_be_sent_again() { self.patience } else { Duration::ZERO };
         let mut pause = PAUSES.0;
         loop {
             let lost = if let Some(instance) = unit.instances.next(self.clock.elapsed()) {

@@ -9,4 +9,4 @@ mod headers;
 mod routes;
 
 pub use forward::Unit;
-pub use routes::{Gateway, GatewayParts};
+pub use routes::{Gateway, GatewayParts, PATIENCE};

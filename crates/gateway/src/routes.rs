@@ -1,6 +1,6 @@
 //! The gateway's door: every route that is described, and what it answers for itself.
 
-use crate::forward::{Asked, PATIENCE, Road, Unit};
+use crate::forward::{Asked, Road, Unit};
 use axum::body::to_bytes;
 use axum::extract::{Extension, Request, State};
 use axum::http::{StatusCode, header};
@@ -9,11 +9,12 @@ use axum::routing::{MethodFilter, get, on};
 use axum::{Json, Router};
 use futures::future::join_all;
 use http_api::edge::{Client, Edge, routes};
+use http_api::ops::{Health, not_ready};
 use http_api::{Draining, Problem, owners};
 use kernel::DomainName;
 use runtime::ports::clock::Clock;
-use serde::Serialize;
-use std::collections::BTreeMap;
+use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use units::ServiceKey;
@@ -38,9 +39,14 @@ pub struct GatewayParts {
     pub key: ServiceKey,
     /// The clocks.
     pub clock: Arc<dyn Clock>,
+    /// How long a request that may be sent again is tried: long enough for a unit to be started anew ([`PATIENCE`]).
+    pub patience: Duration,
     /// Whether the process is about to end.
     pub draining: Draining,
 }
+
+/// The usual patience.
+pub const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The front of a system.
 pub struct Gateway {
@@ -57,13 +63,13 @@ impl Gateway {
     /// # Errors
     /// If its client cannot be made.
     pub fn new(parts: GatewayParts) -> Result<Arc<Self>, reqwest::Error> {
-        let GatewayParts { edge, units, homes, key, clock, draining } = parts;
+        let GatewayParts { edge, units, homes, key, clock, patience, draining } = parts;
         let http = reqwest::Client::builder()
             .no_proxy()
             .redirect(reqwest::redirect::Policy::none())
-            .connect_timeout(PATIENCE)
+            .connect_timeout(patience)
             .build()?;
-        Ok(Arc::new(Self { edge, units, homes, road: Road { http, key, clock }, draining }))
+        Ok(Arc::new(Self { edge, units, homes, road: Road { http, key, clock, patience }, draining }))
     }
 
     /// The whole door. Serve it with `into_make_service_with_connect_info::<SocketAddr>()`: limits are per client address.
@@ -126,54 +132,55 @@ fn too_large() -> Problem {
     )
 }
 
-/// How the system is.
-#[derive(Serialize)]
-struct Health {
-    /// `ok`; or `degraded`: every unit serves, but not every instance of it.
-    status: &'static str,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<String>,
-}
-
-impl Health {
-    fn lacking(missing: Vec<String>) -> Self {
-        Self { status: if missing.is_empty() { "ok" } else { "degraded" }, missing }
-    }
-}
-
 async fn alive() -> Json<Health> {
     Json(Health::lacking(Vec::new()))
 }
 
-/// An instance of every unit says that it is ready.
+/// What an instance that is ready says of itself.
+#[derive(Default, Deserialize)]
+struct Ready {
+    #[serde(default)]
+    missing: Vec<String>,
+}
+
+/// An instance of every unit says that it is ready. What one lacks, all lack, and instances that do not say so are missing, too.
 async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
-    let not_ready =
-        |detail: String| Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail).into_response();
     if gateway.draining.is_on() {
-        return not_ready("it is about to end".to_owned());
+        return not_ready("it is about to end".to_owned()).into_response();
     }
-    let looks = gateway.units.iter().map(|unit| async {
-        let asked = join_all(unit.instances().iter().map(|instance| asked(&gateway, instance)));
-        (unit.name(), asked.await.into_iter().flatten().collect::<Vec<_>>(), unit.instances().len())
-    });
-    let (mut away, mut missing) = (Vec::new(), Vec::new());
-    for (unit, lacking, instances) in join_all(looks).await {
-        match lacking.len() {
-            silent if silent == instances => away.push(unit.to_owned()),
-            _ => missing.extend(lacking.into_iter().map(|address| format!("{unit} at {address}"))),
+    let looks = join_all(gateway.units.iter().map(|unit| gateway.look(unit))).await;
+    let (mut away, mut missing) = (Vec::new(), BTreeSet::new());
+    for (unit, look) in gateway.units.iter().map(Unit::name).zip(looks) {
+        match look {
+            Some(lacks) => missing.extend(lacks.into_iter().map(|what| format!("{unit}: {what}"))),
+            None => away.push(unit),
         }
     }
     if away.is_empty() {
-        return Json(Health::lacking(missing)).into_response();
+        return Json(Health::lacking(missing.into_iter().collect())).into_response();
     }
-    not_ready(format!("not serving: {}", away.join(", ")))
+    not_ready(format!("not serving: {}", away.join(", "))).into_response()
 }
 
-/// The address of `instance`, if it does not say that it is ready.
-async fn asked(gateway: &Gateway, instance: &Instance) -> Option<String> {
-    let asked = gateway.road.http.get(format!("{}/readyz", instance.address())).timeout(READY).send().await;
-    let is_ready = asked.is_ok_and(|answer| answer.status() == StatusCode::OK);
-    (!is_ready).then(|| instance.address().to_owned())
+impl Gateway {
+    /// Asks all instances of `unit` whether they are ready: what is missing of it, if one is; none if no one is.
+    async fn look(&self, unit: &Unit) -> Option<Vec<String>> {
+        let looks = join_all(unit.instances().iter().map(|instance| self.ask_instance(instance))).await;
+        let any = looks.iter().any(Option::is_some);
+        let lacks = unit.instances().iter().zip(looks).flat_map(|(instance, look)| match look {
+            Some(ready) => ready.missing,
+            None => vec![format!("nobody at {}", instance.address())],
+        });
+        let lacks = lacks.collect();
+        any.then_some(lacks)
+    }
+
+    async fn ask_instance(&self, instance: &Instance) -> Option<Ready> {
+        let asked = self.road.http.get(format!("{}/readyz", instance.address())).timeout(READY).send().await;
+        let answer = asked.ok().filter(|answer| answer.status() == StatusCode::OK)?;
+        // Whatever says that it is ready is, in whatever words.
+        Some(answer.json().await.unwrap_or_default())
+    }
 }
 
 async fn figures(State(gateway): State<Arc<Gateway>>) -> Response {

@@ -30,3 +30,4 @@ pub use app::{AppState, ConfigError, Draining, HttpConfig, app, metrics_app, ope
 pub use edge::Edge;
 pub use limits::{RateLimit, RateLimits};
 pub use problem::Problem;
+pub use routes::ops;

@@ -6,7 +6,7 @@ use crate::server::{DRAIN, listen, serve};
 use crate::spread::{self, GATEWAY};
 use crate::topologies;
 use anyhow::Context;
-use gateway::{Gateway, GatewayParts, Unit};
+use gateway::{Gateway, GatewayParts, PATIENCE, Unit};
 use http_api::{Draining, Edge};
 use kernel::DomainName;
 use runtime::adapters::SystemClock;
@@ -56,6 +56,7 @@ impl Front {
             homes,
             key: spread::service_key(config, &folder)?,
             clock,
+            patience: PATIENCE,
             draining: draining.clone(),
         })?;
         let (closing, closed) = watch::channel(false);

@@ -4,7 +4,7 @@ mod admin;
 mod bestsellers;
 mod charges;
 mod coupons;
-mod ops;
+pub mod ops;
 mod order_events;
 mod orders;
 mod payments;

@@ -23,17 +23,19 @@ pub(crate) fn metrics() -> OpenApiRouter<AppState> {
 }
 
 /// How the process is.
-#[derive(Debug, Serialize, ToSchema)]
-struct Health {
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Health {
     /// `ok`; or `degraded`: it serves, but without something that helps it.
-    status: &'static str,
+    pub status: &'static str,
     /// What is missing then, and why.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    missing: Vec<String>,
+    pub missing: Vec<String>,
 }
 
 impl Health {
-    fn lacking(missing: Vec<String>) -> Self {
+    /// It serves, though without these.
+    #[must_use]
+    pub fn lacking(missing: Vec<String>) -> Self {
         Self { status: if missing.is_empty() { "ok" } else { "degraded" }, missing }
     }
 }
@@ -72,7 +74,9 @@ async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Pr
     }
 }
 
-fn not_ready(detail: String) -> Problem {
+/// 503: it does not serve now.
+#[must_use]
+pub fn not_ready(detail: String) -> Problem {
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "NOT_READY", detail)
 }
 
