@@ -18,8 +18,8 @@ use units::instances::{Instance, Instances};
 
 /// The first pause between two tries, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(25), Duration::from_millis(250));
-/// How long a unit may take to begin its answer: longer than any client can ask it to wait.
-const HEAD: Duration = Duration::from_secs(75);
+/// How long a unit may take to begin its answer; and where the client asks it to wait, longer than it can ask for.
+const HEAD: (Duration, Duration) = (Duration::from_secs(15), Duration::from_secs(75));
 
 /// A request, read to its end.
 pub(crate) struct Asked {
@@ -35,6 +35,11 @@ impl Asked {
     /// Whether it has no other effect if it is heard twice: it changes nothing, or its key says that it is the same.
     fn may_be_sent_again(&self) -> bool {
         self.method.is_safe() || self.headers.contains_key("idempotency-key")
+    }
+
+    /// How long its answer may take to begin.
+    fn head_within(&self) -> Duration {
+        if self.headers.contains_key("prefer") { HEAD.1 } else { HEAD.0 }
     }
 }
 
@@ -134,7 +139,7 @@ impl Road {
             .headers(headers)
             .body(asked.body.clone())
             .send();
-        match tokio::time::timeout(HEAD, sent).await {
+        match tokio::time::timeout(asked.head_within(), sent).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) if error.is_connect() => Err(Lost::Unheard),
             Ok(Err(_)) | Err(_) => Err(Lost::Perhaps),

@@ -17,8 +17,8 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+use tokio::sync::watch;
 use tower_http::catch_panic::CatchPanicLayer;
 use units::ServiceKey;
 use utoipa::OpenApi;
@@ -50,20 +50,43 @@ pub struct HttpConfig {
     pub behind: Option<Behind>,
 }
 
-/// Whether a process is about to end: it says that it is not ready before it stops taking requests.
+/// How a process ends: it says that it is not ready before it stops taking requests, and then nobody is kept waiting.
 #[derive(Clone, Debug, Default)]
-pub struct Draining(Arc<AtomicBool>);
+pub struct Draining(watch::Sender<Stage>);
+
+/// How far a process is with ending.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+enum Stage {
+    /// It serves.
+    #[default]
+    Serving,
+    /// It serves, and says that it is not ready for more.
+    NotReady,
+    /// It ends.
+    Ending,
+}
 
 impl Draining {
-    /// From now on it is.
+    /// From now on it is not ready.
     pub fn begin(&self) {
-        self.0.store(true, Ordering::SeqCst);
+        self.0.send_replace(Stage::NotReady);
     }
 
-    /// Whether it is.
+    /// From now on whoever waits for something to happen is told how it stands.
+    pub fn end(&self) {
+        self.0.send_replace(Stage::Ending);
+    }
+
+    /// Whether it has begun.
     #[must_use]
     pub fn is_on(&self) -> bool {
-        self.0.load(Ordering::SeqCst)
+        *self.0.borrow() > Stage::Serving
+    }
+
+    /// Waits until the process ends.
+    pub async fn ended(&self) {
+        // The sender is kept by this.
+        let _ = self.0.subscribe().wait_for(|stage| *stage == Stage::Ending).await;
     }
 }
 
@@ -218,9 +241,9 @@ impl AppState {
         self.0.max_body
     }
 
-    /// Whether the process is about to end.
-    pub(crate) fn is_draining(&self) -> bool {
-        self.0.draining.is_on()
+    /// Whether and how the process is about to end.
+    pub(crate) fn draining(&self) -> &Draining {
+        &self.0.draining
     }
 
     /// The client's address, where a gateway in front says it.

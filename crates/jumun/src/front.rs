@@ -75,6 +75,7 @@ impl Front {
     pub async fn stop(self) {
         self.draining.begin();
         tokio::time::sleep(self.drain).await;
+        self.draining.end();
         // If nobody listens any more, everything has ended already.
         let _ = self.closing.send(true);
         let mut task = self.task;

@@ -174,6 +174,7 @@ impl Server {
     pub async fn stop(self) {
         self.draining.begin();
         tokio::time::sleep(self.drain).await;
+        self.draining.end();
         // If nobody listens any more, everything has ended already.
         let _ = self.closing.send(true);
         for mut task in self.tasks {

@@ -16,6 +16,7 @@ use kernel::Money;
 use kernel::ids::ChargeId;
 use payment::{Charge, ChargeStatus, TopUp};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -82,7 +83,10 @@ async fn create_charge(
     };
     let born = state.shop().ask(command, trace).await?;
     let patience = prefer.at(&state);
-    let charge = state.shop().charge_settled(born.charge, patience.limit).await?;
+    let charge = tokio::select! {
+        charge = state.shop().charge_settled(born.charge, patience.limit) => charge?,
+        () = state.draining().ended() => state.shop().charge_settled(born.charge, Duration::ZERO).await?,
+    };
     let status = match charge.status {
         ChargeStatus::Pending => StatusCode::ACCEPTED,
         ChargeStatus::Completed | ChargeStatus::Declined | ChargeStatus::Cancelled => StatusCode::CREATED,

@@ -55,7 +55,7 @@ const ANSWER: Duration = Duration::from_secs(2);
     responses((status = 200, body = Health), (status = 503, description = "not yet, or no more", body = ProblemDocument, content_type = PROBLEM))
 )]
 async fn get_readiness(State(state): State<AppState>) -> Result<Json<Health>, Problem> {
-    if state.is_draining() {
+    if state.draining().is_on() {
         return Err(not_ready("it is about to end".to_owned()));
     }
     let shop = Arc::clone(state.shop());

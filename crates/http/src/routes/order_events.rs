@@ -118,11 +118,15 @@ struct Following {
 }
 
 impl Following {
-    /// The next event; none after a settled order was shown.
+    /// The next event; none after a settled order was shown, and where the process ends.
     async fn next(&mut self) -> Option<Result<Event, axum::Error>> {
         while !self.shown.is_some_and(SagaStatus::is_settled) {
             let Some(moment) = self.waiting.pop_front() else {
-                self.waiting.extend(moments(self.heard.recv().await?.as_ref()));
+                let entry = tokio::select! {
+                    entry = self.heard.recv() => entry?,
+                    () = self.state.draining().ended() => return None,
+                };
+                self.waiting.extend(moments(&entry));
                 continue;
             };
             // Heard and looked at both: shown once.

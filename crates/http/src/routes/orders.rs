@@ -286,7 +286,11 @@ async fn answer(
     let awaited = order.status != SagaStatus::Created;
     let patience = if awaited { prefer.at(state) } else { Patience::NONE };
     if awaited && !order.status.is_settled() && !patience.limit.is_zero() {
-        order = state.shop().settled(id, patience.limit).await?.order();
+        order = tokio::select! {
+            settled = state.shop().settled(id, patience.limit) => settled?.order(),
+            // A process that ends keeps nobody: the order goes on without it, or when it is back.
+            () = state.draining().ended() => state.shop().order(id)?,
+        };
     }
     let (done, replayed) = match asked {
         Asked::ToMake { replayed } => (StatusCode::CREATED, replayed),

@@ -70,6 +70,7 @@ macro_rules! in_the_smallest_and_the_largest {
 
 mod damage;
 mod delivery;
+mod ending;
 mod http_flows;
 mod http_hostile;
 mod kill9;

@@ -164,13 +164,20 @@ async fn keep_up(plans: &[Plan], children: &mut [Child]) -> anyhow::Result<()> {
     }
 }
 
-/// The gateway first and the PG simulator last, so that nobody asks who is gone.
+/// How much earlier than the units the gateway is asked to end: what it has sent on is answered meanwhile, unless it waits for something.
+const EARLIER: Duration = Duration::from_secs(1);
+
+/// The gateway first and the PG simulator last, so that nobody asks who is gone. Who waits at the gateway is answered by the units that end.
 async fn stop_all(mut children: Vec<Child>) {
-    if let Some(gateway) = children.pop() {
-        gateway.stop().await;
-    }
+    let Some(gateway) = children.pop() else { return };
+    let gateway = gateway.stop();
+    tokio::pin!(gateway);
+    let ended = tokio::time::timeout(EARLIER, &mut gateway).await;
     let simulator = children.iter().position(|child| child.name() == SIMULATOR).map(|at| children.remove(at));
     futures::future::join_all(children.into_iter().map(Child::stop)).await;
+    if ended.is_err() {
+        gateway.await;
+    }
     if let Some(simulator) = simulator {
         simulator.stop().await;
     }
