@@ -46,7 +46,7 @@ impl Asked {
 /// A unit, as the gateway reaches it.
 pub struct Unit {
     name: String,
-    instances: Instances,
+    instances: Arc<Instances>,
     counts: Mutex<CallCounts>,
 }
 
@@ -71,8 +71,8 @@ impl Unit {
         &self.name
     }
 
-    pub(crate) fn instances(&self) -> &[Instance] {
-        self.instances.all()
+    pub(crate) fn instances(&self) -> &Arc<Instances> {
+        &self.instances
     }
 
     pub(crate) fn counts(&self) -> CallCounts {
@@ -139,10 +139,13 @@ impl Road {
             .headers(headers)
             .body(asked.body.clone())
             .send();
-        match tokio::time::timeout(asked.head_within(), sent).await {
-            Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(error)) if error.is_connect() => Err(Lost::Unheard),
-            Ok(Err(_)) | Err(_) => Err(Lost::Perhaps),
+        tokio::select! {
+            answer = tokio::time::timeout(asked.head_within(), sent) => match answer {
+                Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(error)) if error.is_connect() => Err(Lost::Unheard),
+                Ok(Err(_)) | Err(_) => Err(Lost::Perhaps),
+            },
+            () = instance.has_gone() => Err(Lost::Perhaps),
         }
     }
 }

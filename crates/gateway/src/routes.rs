@@ -18,7 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use units::ServiceKey;
-use units::instances::Instance;
+use units::instances::{Instance, Instances};
 
 /// The largest body, in bytes: what a unit takes.
 const LARGEST: usize = 256 * 1024;
@@ -58,7 +58,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// A gateway of these parts.
+    /// A gateway of these parts, made within a tokio runtime: it looks after instances from there.
     ///
     /// # Errors
     /// If its client cannot be made.
@@ -69,6 +69,9 @@ impl Gateway {
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(patience)
             .build()?;
+        for unit in &units {
+            tokio::spawn(Instances::look_after(Arc::downgrade(unit.instances()), http.clone()));
+        }
         Ok(Arc::new(Self { edge, units, homes, road: Road { http, key, clock, patience }, draining }))
     }
 
@@ -165,9 +168,9 @@ async fn ready(State(gateway): State<Arc<Gateway>>) -> Response {
 impl Gateway {
     /// Asks all instances of `unit` whether they are ready: what is missing of it, if one is; none if no one is.
     async fn look(&self, unit: &Unit) -> Option<Vec<String>> {
-        let looks = join_all(unit.instances().iter().map(|instance| self.ask_instance(instance))).await;
+        let looks = join_all(unit.instances().all().iter().map(|instance| self.ask_instance(instance))).await;
         let any = looks.iter().any(Option::is_some);
-        let lacks = unit.instances().iter().zip(looks).flat_map(|(instance, look)| match look {
+        let lacks = unit.instances().all().iter().zip(looks).flat_map(|(instance, look)| match look {
             Some(ready) => ready.missing,
             None => vec![format!("nobody at {}", instance.address())],
         });

@@ -60,12 +60,9 @@ impl Switchboard {
     /// The unit called `unit`, at `addresses` (`http://host:port`, with commas between those of several instances).
     #[must_use]
     pub fn peer(self: &Arc<Self>, unit: &str, addresses: &str) -> Arc<Peer> {
-        Arc::new(Peer {
-            unit: unit.to_owned(),
-            instances: Instances::at(addresses),
-            board: Arc::clone(self),
-            counts: Mutex::default(),
-        })
+        let instances = Instances::at(addresses);
+        self.handle.spawn(Instances::look_after(Arc::downgrade(&instances), self.http.clone()));
+        Arc::new(Peer { unit: unit.to_owned(), instances, board: Arc::clone(self), counts: Mutex::default() })
     }
 
     /// What its calls run on.
@@ -131,7 +128,7 @@ impl From<CallError> for StoreError {
 /// Another unit, as this process asks it.
 pub struct Peer {
     unit: String,
-    instances: Instances,
+    instances: Arc<Instances>,
     board: Arc<Switchboard>,
     counts: Mutex<CallCounts>,
 }
@@ -258,7 +255,10 @@ impl Peer {
             .header(DEADLINE_HEADER, left.as_millis().to_string())
             .timeout(left + GRACE)
             .body(body.to_vec());
-        let answer = asked.send().await.map_err(plain)?;
+        let answer = tokio::select! {
+            answer = asked.send() => answer.map_err(plain)?,
+            () = instance.has_gone() => return Err("it stopped answering".to_owned()),
+        };
         let status = answer.status();
         let bytes = answer.bytes().await.map_err(plain)?;
         if status == StatusCode::OK {

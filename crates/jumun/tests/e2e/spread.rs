@@ -7,7 +7,7 @@ use crate::support::{Answer, Client, Home, Person, Shop, tokens};
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
-use services::Postgres;
+use services::{Postgres, Redis};
 use std::process::Command;
 
 in_every_topology_spread_out!(what_was_acknowledged_outlives_every_unit_killed_in_turn);
@@ -126,6 +126,42 @@ async fn two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_t
         let name = format!("rollout {unit}");
         taken.extend(orders_around(&shop, &kim, &mug, &name, || signal("-TERM", *process)).await);
     }
+    nothing_is_lost(&home, shop, &kim, &taken).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders_and_lose_none() {
+    let (postgres, redis) = (Postgres::start().unwrap(), Redis::start().unwrap());
+    let home = Home::new("spread:validated-async").with("JUMUN_PG__BUDGET_S", "60");
+    let home =
+        home.with("JUMUN_DATABASE", &postgres.url("guarded")).with("JUMUN_RANKING__REDIS", &redis.url());
+    let home = home.with("JUMUN_GUARD__REDIS", &redis.url()).with("JUMUN_GUARD__TTL_S", "1");
+    let shop = Shop::of(home.start_with(&["--instances", "2"])).await;
+    let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
+    let mut taken = orders_around(&shop, &kim, &mug, "together", || {}).await;
+    for (unit, process) in
+        processes(&shop).iter().filter(|(unit, _)| ["product", "user"].contains(&unit.as_str()))
+    {
+        // It goes on where it stopped, long after its lock ran out and others did its work.
+        let paused = format!("{unit} is paused");
+        taken.extend(orders_around(&shop, &kim, &mug, &paused, || signal("-STOP", *process)).await);
+        let again = format!("{unit} goes on");
+        taken.extend(orders_around(&shop, &kim, &mug, &again, || signal("-CONT", *process)).await);
+    }
+    let slow = || {
+        postgres.pause().unwrap();
+        // Paused for as long as it takes to be noticed.
+        tokio::runtime::Handle::current()
+            .block_on(async { while shop.client.get("", "/readyz").await.status == 200 {} });
+        postgres.resume().unwrap();
+    };
+    taken.extend(orders_around(&shop, &kim, &mug, "slow", slow).await);
+    let flushed = || drop(redis.run(&["FLUSHALL"]).unwrap());
+    taken.extend(orders_around(&shop, &kim, &mug, "flushed", flushed).await);
+    taken.extend(orders_around(&shop, &kim, &mug, "lost", || redis.kill_9().unwrap()).await);
+    taken.extend(orders_around(&shop, &kim, &mug, "back", || redis.restart().unwrap()).await);
+    let best = shop.client.get("", "/v1/bestsellers?days=2").await;
+    assert_eq!(best.body["items"][0]["sold"], taken.len(), "{}", best.text);
     nothing_is_lost(&home, shop, &kim, &taken).await;
 }
 

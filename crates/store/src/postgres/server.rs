@@ -44,10 +44,10 @@ impl Role {
     fn settings(self) -> &'static str {
         match self {
             Self::Writer(Durability::Full) => {
-                "-c synchronous_commit=on -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
+                "-c synchronous_commit=on -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
             }
             Self::Writer(Durability::Normal) => {
-                "-c synchronous_commit=off -c statement_timeout=30s -c idle_in_transaction_session_timeout=30s"
+                "-c synchronous_commit=off -c statement_timeout=30s -c idle_in_transaction_session_timeout=5s"
             }
             Self::Reader => "-c default_transaction_read_only=on -c statement_timeout=30s",
             Self::Moment => "-c default_transaction_read_only=on -c statement_timeout=0",
