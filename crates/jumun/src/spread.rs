@@ -61,7 +61,8 @@ impl Spread {
             let reader: Arc<dyn Reader> = Arc::new(RemoteReader::new(Arc::clone(peer), &database.name));
             let feed: Arc<dyn Feed> = HttpFeed::new(peer, &database.name);
             let neighbour = Arc::new(Operator::new(Arc::clone(peer)));
-            Some(Elsewhere { database, reader, feeds: vec![feed], neighbour: Some(neighbour) })
+            let (feeds, kept_for) = (vec![feed], BTreeMap::new());
+            Some(Elsewhere { database, reader, feeds, kept_for, neighbour: Some(neighbour) })
         };
         topology.databases().into_iter().filter_map(reach).collect()
     }

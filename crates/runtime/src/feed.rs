@@ -5,7 +5,9 @@ use crate::door::Door;
 use crate::ports::store::{Cursor, LogState, Position, StoreError};
 use crate::tail::Observer;
 use kernel::said::Entry;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use uuid::Uuid;
 
 /// A log, or one lane of it: rows of one order keep one lane, and each lane has its rows in the log's order.
 ///
@@ -40,6 +42,19 @@ pub trait Feed: Send + Sync {
     /// # Errors
     /// If they cannot be had now.
     fn after(&self, after: Position, limit: usize) -> Result<Vec<(Position, Arc<Entry>)>, StoreError>;
+
+    /// The follower's stored cursor stands at `through`: what comes before is never asked for again. Said when the cursor is read at
+    /// start, and after each commit that moved it, so that whoever carries the log can let go of it.
+    fn taken(&self, through: Position) {
+        let _ = through;
+    }
+}
+
+/// The lane, of `lanes`, in which everything about `key` travels.
+#[must_use]
+pub fn lane_for(key: Uuid, lanes: u32) -> u32 {
+    let lane = key.as_u128().checked_rem(u128::from(lanes));
+    lane.and_then(|lane| u32::try_from(lane).ok()).unwrap_or(0)
 }
 
 /// The cursor's name of lane `lane` (from 0) of `lanes` of a log.
@@ -48,26 +63,31 @@ pub fn lane_name(log: &str, lane: u32, lanes: u32) -> String {
     format!("{log}/{lane}/{lanes}")
 }
 
-/// How far `cursors` say that all lanes of `log` are taken in; the beginning, if one is missing.
+/// How far `cursors` say that `log` is taken in; the beginning, if they do not say.
+///
+/// A log that was carried in another number of lanes before has cursors of both kinds. What a whole set of lanes has taken in is taken in,
+/// whichever set that is: the furthest counts.
 #[must_use]
 pub fn followed_through<'c>(log: &str, cursors: impl IntoIterator<Item = &'c Cursor>) -> Position {
-    let mut lanes: Vec<(u32, u32, Position)> = Vec::new();
+    let mut sets: BTreeMap<u32, BTreeMap<u32, Position>> = BTreeMap::new();
     for cursor in cursors {
         let at = Position(u64::try_from(cursor.position).unwrap_or(0));
-        if cursor.source == log {
-            lanes.push((0, 1, at));
-        } else if let Some((lane, of)) = lane_of(log, &cursor.source) {
-            lanes.push((lane, of, at));
+        let place = if cursor.source == log { Some((0, 1)) } else { lane_of(log, &cursor.source) };
+        if let Some((lane, lanes)) = place {
+            sets.entry(lanes).or_default().insert(lane, at);
         }
     }
-    // A log that is carried in more lanes than before has cursors of both kinds: the larger number is the newer.
-    let of = lanes.iter().map(|(_, of, _)| *of).max().unwrap_or(0);
-    let mut known: Vec<(u32, Position)> =
-        lanes.into_iter().filter(|(_, lanes, _)| *lanes == of).map(|(lane, _, at)| (lane, at)).collect();
-    known.sort_unstable();
-    known.dedup_by_key(|(lane, _)| *lane);
-    let whole = u32::try_from(known.len()).is_ok_and(|count| count == of);
-    known.into_iter().map(|(_, at)| at).min().filter(|_| whole).unwrap_or_default()
+    let is_whole = |(lanes, set): &(u32, BTreeMap<u32, Position>)| {
+        u32::try_from(set.len()).is_ok_and(|count| count == *lanes)
+    };
+    let through = sets.into_iter().filter(is_whole).filter_map(|(_, set)| set.into_values().min());
+    through.max().unwrap_or_default()
+}
+
+/// Whether the cursor called `cursor` follows `log`, or a lane of it.
+#[must_use]
+pub fn follows(log: &str, cursor: &str) -> bool {
+    cursor == log || lane_of(log, cursor).is_some()
 }
 
 fn lane_of(log: &str, cursor: &str) -> Option<(u32, u32)> {
@@ -78,7 +98,6 @@ fn lane_of(log: &str, cursor: &str) -> Option<(u32, u32)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use uuid::Uuid;
 
     fn through(cursors: &[(&str, i64)]) -> u64 {
         let cursors: Vec<Cursor> = cursors
@@ -102,6 +121,29 @@ mod tests {
     fn a_lane_that_nobody_has_followed_yet_stands_at_the_beginning() {
         assert_eq!(through(&[]), 0);
         assert_eq!(through(&[(&lane_name("order", 0, 2), 9)]), 0);
-        assert_eq!(through(&[("order", 7), (&lane_name("order", 0, 2), 9)]), 0, "its one lane became two");
+    }
+
+    #[test]
+    fn a_log_whose_lanes_become_more_or_fewer_is_followed_as_far_as_before() {
+        assert_eq!(through(&[("order", 7), (&lane_name("order", 0, 2), 9)]), 7, "its one lane becomes two");
+        let two = [(&*lane_name("order", 0, 2), 9), (&*lane_name("order", 1, 2), 8)];
+        assert_eq!(through(&[&[("order", 7)], &two[..]].concat()), 8, "they are further than the one was");
+        assert_eq!(through(&[&[("order", 30)], &two[..]].concat()), 30, "and the one is again");
+    }
+
+    #[test]
+    fn a_key_has_one_lane_and_every_lane_has_keys() {
+        let lanes: Vec<u32> = (0..8).map(|key| lane_for(Uuid::from_u128(key), 4)).collect();
+        assert_eq!(lanes, [0, 1, 2, 3, 0, 1, 2, 3]);
+        assert_eq!(lane_for(Uuid::max(), 1), 0);
+        assert_eq!(lane_for(Uuid::max(), 8), 7);
+    }
+
+    #[test]
+    fn a_cursor_follows_a_log_whole_or_in_lanes() {
+        assert!(follows("order", "order") && follows("order", "order/3/8"));
+        for stranger in ["orders", "product", "order-2/0/8", "order/x/8", "order/1"] {
+            assert!(!follows("order", stranger), "{stranger}");
+        }
     }
 }

@@ -16,6 +16,7 @@ pub mod ports;
 pub mod progress;
 pub mod prune;
 pub mod registry;
+pub mod replay;
 pub mod system;
 pub mod tail;
 pub mod timers;

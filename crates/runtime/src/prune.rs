@@ -119,7 +119,10 @@ fn id_at(row: &Row, column: usize) -> Option<Uuid> {
 }
 
 /// The last row of a log that is older than `before`: rows are in time order, so halving finds it.
-fn last_before(reader: &dyn Reader, before: Timestamp) -> Result<Position, StoreError> {
+///
+/// # Errors
+/// If the log cannot be read.
+pub fn last_before(reader: &dyn Reader, before: Timestamp) -> Result<Position, StoreError> {
     let state = reader.log_state()?;
     let (mut low, mut high) = (state.first.0.saturating_sub(1), state.head.0);
     while low < high {

@@ -42,8 +42,10 @@ pub struct Elsewhere {
     pub database: Database,
     /// Its committed rows, asked of the unit that holds it.
     pub reader: Arc<dyn Reader>,
-    /// Its log: one feed, or one a lane.
+    /// Its log: one feed, or one a lane. Whoever wants to hear all of it does so by these.
     pub feeds: Vec<Arc<dyn Feed>>,
+    /// Feeds that keep what one database has not taken in yet, by the database of this process that they are for: it follows these instead.
+    pub kept_for: BTreeMap<String, Vec<Arc<dyn Feed>>>,
     /// The unit that holds it, where it can be asked for more than rows.
     pub neighbour: Option<Arc<dyn Neighbour>>,
 }
@@ -363,7 +365,10 @@ fn followed(
     let here = handles.iter().filter(|other| is_heard(&other.database));
     let there = elsewhere.iter().filter(|other| is_heard(&other.database));
     here.map(|other| Arc::clone(&other.tail) as Arc<dyn Feed>)
-        .chain(there.flat_map(|other| other.feeds.iter().cloned()))
+        .chain(
+            there
+                .flat_map(|other| other.kept_for.get(&database.name).unwrap_or(&other.feeds).iter().cloned()),
+        )
         .collect()
 }
 

@@ -1,6 +1,7 @@
 //! The loop around one database: gather, decide and commit, hand on, wait. One thread per database, or one step at a time
 //! under a simulator.
 
+mod cursors;
 mod look;
 mod source;
 
@@ -12,16 +13,15 @@ use crate::message::Work;
 use crate::ports::clock::Clock;
 use crate::ports::guard::{Guard, Hold};
 use crate::ports::outside::Outside;
-use crate::ports::store::{Cursor, Reader, Store, StoreError};
+use crate::ports::store::{Reader, Store, StoreError};
 use crate::progress::Progress;
 use crate::prune::{self, Pruning};
 use crate::system::{Counts, Signals};
 use crate::tail::Tail;
 use crate::timers::Timers;
 use crate::turn::{DueRow, Engine, Failed, Turn};
-use kernel::state::Write;
 use kernel::time::Backoff;
-use kernel::{DomainName, Key, Record, Timestamp};
+use kernel::{DomainName, Timestamp};
 use rustc_hash::FxHashSet;
 use smol_str::SmolStr;
 use source::Source;
@@ -141,9 +141,7 @@ impl Worker {
         let mut sources = Vec::new();
         for feed in parts.follows {
             feed.follow(Arc::clone(&parts.door));
-            let source = Source::open(&name, feed, parts.reader.as_ref())?;
-            parts.progress.stored(source.feed.cursor(), source.saved);
-            sources.push(source);
+            sources.push(Source::open(&name, feed, parts.reader.as_ref())?);
         }
         let due = parts.engine.domains().iter().flat_map(|domain| domain.due());
         let dates = due.filter(|due| !due.bounded).map(|due| due.table.name).collect();
@@ -175,6 +173,7 @@ impl Worker {
         if let Some(horizon) = prune::stored_horizon(worker.reader.as_ref())? {
             worker.engine.set_horizon(horizon);
         }
+        worker.show_stored();
         worker.look()?;
         Ok(worker)
     }
@@ -287,13 +286,6 @@ impl Worker {
         true
     }
 
-    /// Nothing is pending, so everything taken in is committed.
-    fn show_progress(&self) {
-        for source in &self.sources {
-            self.progress.reached(source.feed.cursor(), source.taken);
-        }
-    }
-
     fn idle(&mut self, elapsed: Duration) -> Stepped {
         // Rows of no concern were passed since.
         self.show_progress();
@@ -318,47 +310,6 @@ impl Worker {
                 .flatten()
                 .min();
         Stepped::Idle(next.map(|at| at.saturating_sub(elapsed).max(Duration::from_millis(1))))
-    }
-
-    /// Stores cursors that only rows of no concern have moved, so that the logs they follow can be pruned.
-    fn save_cursors(&mut self) {
-        let moved = self.sources.iter().filter(|source| source.saved < source.taken);
-        let cursors: Vec<Cursor> = moved.filter_map(Source::stored).collect();
-        if cursors.is_empty() {
-            return;
-        }
-        match self.store_cursors(cursors) {
-            Ok(rows) => {
-                self.signals.add(&self.name, Counts { commits: 1, rows, ..Counts::default() });
-                for source in &mut self.sources {
-                    source.saved = source.taken;
-                    self.progress.stored(source.feed.cursor(), source.saved);
-                }
-            }
-            Err(error) => {
-                tracing::warn!(database = %self.name, %error, "cursors could not be stored; trying again later");
-            }
-        }
-    }
-
-    /// Stores those of `cursors` that are further than what is stored; how many that were.
-    fn store_cursors(&mut self, cursors: Vec<Cursor>) -> Result<u64, StoreError> {
-        self.store.begin()?;
-        let cursors = match ahead(self.store.as_mut(), cursors) {
-            Ok(cursors) => cursors,
-            Err(error) => {
-                self.store.roll_back();
-                return Err(error);
-            }
-        };
-        let write = |cursor: &Cursor| {
-            let row = cursor.to_row();
-            Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) }
-        };
-        let mut writes: Vec<Write> = cursors.iter().map(write).collect();
-        writes.sort_unstable_by(|a, b| a.key.cmp(&b.key));
-        self.store.commit(&writes, &[])?;
-        Ok(writes.len() as u64)
     }
 
     /// Takes or keeps the lock of its batches; how long to wait, if somebody else has it.
@@ -485,10 +436,10 @@ impl Worker {
                 if let Some(source) =
                     self.sources.iter_mut().find(|source| source.feed.cursor() == delivery.source)
                 {
-                    source.saved = source.saved.max(delivery.through);
-                    self.progress.stored(source.feed.cursor(), source.saved);
+                    source.stored_at(delivery.through);
                 }
             }
+            self.show_stored();
         }
         if turn.committed {
             self.tail.push(turn.first, &turn.entries);

@@ -1,11 +1,15 @@
 //! A log that a database follows: where its cursor stands, and what is to be decided next.
 
-use crate::feed::Feed;
+use crate::feed::{Feed, followed_through, follows};
 use crate::message::Delivery;
-use crate::ports::store::{Cursor, Epoch, Intent, LogState, Position, Reader, Store, StoreError};
+use crate::ports::store::{Cursor, Epoch, Intent, LogState, Position, Query, Reader, Store, StoreError};
 use kernel::{Key, Record};
 use smol_str::SmolStr;
+use std::collections::BTreeMap;
 use std::sync::Arc;
+
+/// No database has more cursors than this.
+const MOST_CURSORS: u32 = 100_000;
 
 /// A log that this database follows.
 pub(super) struct Source {
@@ -48,12 +52,10 @@ impl Source {
 
     /// Compares the stored cursor with where the log stands.
     fn meet(&mut self, consumer: &str, reader: &dyn Reader) -> Result<(), StoreError> {
-        let key = Key::from((SmolStr::new(self.feed.cursor()),));
-        let row = reader.load(Cursor::TABLE, std::slice::from_ref(&key))?.into_iter().next();
-        let corrupt = |error| StoreError::Unusable(format!("cursors: {error}"));
-        let cursor = row.map(|row| Cursor::from_row(&row)).transpose().map_err(corrupt)?;
+        let cursors = cursors_of(self.feed.log(), reader)?;
+        let own = cursors.iter().find(|cursor| cursor.source == self.feed.cursor());
         let LogState { epoch, head, first } = self.feed.state()?;
-        let at = match cursor {
+        let at = match own {
             None => Position(0),
             Some(cursor) => {
                 let at = Position(u64::try_from(cursor.position).unwrap_or(0));
@@ -65,10 +67,14 @@ impl Source {
                 }
             }
         };
+        // It may have been followed in another number of lanes, before or since.
+        let current = cursors.iter().filter(|cursor| Epoch(cursor.epoch) == epoch);
+        let at = at.max(followed_through(self.feed.log(), current).min(head));
         if at.0 + 1 < first.0 {
             return Err(pruned(consumer, self.feed.log(), at, first));
         }
-        (self.epoch, self.taken, self.saved) = (Some(epoch), at, at);
+        (self.epoch, self.taken) = (Some(epoch), at);
+        self.stored_at(at);
         Ok(())
     }
 
@@ -105,11 +111,36 @@ impl Source {
         Ok(rows.into_iter().map(deliver).collect())
     }
 
+    /// Its stored cursor stands at `at`.
+    pub(super) fn stored_at(&mut self, at: Position) {
+        self.saved = self.saved.max(at);
+        self.feed.taken(self.saved);
+    }
+
     /// The cursor as it is to be stored; none before the log is known.
     pub(super) fn stored(&self) -> Option<Cursor> {
         let position = i64::try_from(self.taken.0).unwrap_or(i64::MAX);
         Some(Cursor { source: SmolStr::new(self.feed.cursor()), epoch: self.epoch?.0, position })
     }
+}
+
+/// The cursors by which `log` is or was followed, whole or in lanes.
+fn cursors_of(log: &str, reader: &dyn Reader) -> Result<Vec<Cursor>, StoreError> {
+    let corrupt = |error| StoreError::Unusable(format!("cursors: {error}"));
+    let cursors = reader.query(&Query::of(Cursor::TABLE, MOST_CURSORS))?;
+    let cursors = cursors.iter().map(Cursor::from_row).collect::<Result<Vec<_>, _>>().map_err(corrupt)?;
+    Ok(cursors.into_iter().filter(|cursor| follows(log, &cursor.source)).collect())
+}
+
+/// What `at` says of the sources of each log: of the one that is least far.
+pub(super) fn by_log(sources: &[Source], at: impl Fn(&Source) -> Position) -> BTreeMap<&str, Position> {
+    let mut logs = BTreeMap::new();
+    for source in sources {
+        let at = at(source);
+        let least = logs.entry(source.feed.log()).or_insert(at);
+        *least = at.min(*least);
+    }
+    logs
 }
 
 /// A consumer that was further than its source: the source was restored from an older backup.

@@ -5,6 +5,7 @@ use kernel::judge::letters::{DeadLetter, LetterKind};
 use kernel::ledger::Opening;
 use kernel::participation::Inbox;
 use runtime::ports::store::{Meta, Position};
+use runtime::replay::{self, CannotReplay};
 use std::time::Duration;
 
 const DAY: u64 = 24 * 3_600;
@@ -63,6 +64,31 @@ fn a_message_from_below_the_horizon_is_a_dead_letter_and_never_none() {
         assert_eq!(world.get::<product::Product>("product", (mug,)).stock, 8, "no second effect");
         let letters: Vec<DeadLetter> = world.open_letters();
         assert!(letters.iter().any(|letter| letter.kind == LetterKind::Pruned), "{letters:?}");
+    }
+}
+
+#[test]
+fn a_log_is_heard_again_from_where_nothing_is_pruned() {
+    for mut world in World::each_apart("order", "product") {
+        let user = world.customer(10_000);
+        let mug = world.product(1_000, 10);
+        world.buy(&Buy::with_points(user, mug, 2));
+        pass(&mut world, 9);
+        housekeep(&mut world, YEAR);
+        world.buy(&Buy::with_points(user, mug, 1));
+        let from = |to| {
+            let (order, product) = (world.disk("order").reader(), world.disk("product").reader());
+            replay::check(order.as_ref(), product.as_ref(), to)
+        };
+        let Err(CannotReplay::BelowHorizon(last)) = from(Position(0)) else { panic!("{}", world.name) };
+        assert_eq!(from(Position(last.0 - 1)), Err(CannotReplay::BelowHorizon(last)));
+        assert_eq!(from(last), Ok(()));
+        housekeep(&mut world, Duration::from_secs(DAY));
+        let first = world.disk("order").reader().log_state().unwrap().first;
+        assert!(first > Position(1), "{}", world.name);
+        let (order, product) = (world.disk("order").reader(), world.disk("product").reader());
+        let pruned = replay::check(order.as_ref(), product.as_ref(), Position(first.0 - 2));
+        assert_eq!(pruned, Err(CannotReplay::Pruned(first)));
     }
 }
 

@@ -153,7 +153,7 @@ fn reach(parts: &Parts, disk: &Arc<Disk>, unit: &str, wires: &mut Vec<Arc<Wire>>
     wires.extend(laid.iter().cloned());
     let feeds = laid.into_iter().map(|wire| wire as Arc<dyn Feed>).collect();
     let reader: Arc<dyn Reader> = Arc::new(Remote::new(&parts.stage, disk, unit));
-    Elsewhere { database: disk.database().clone(), reader, feeds, neighbour: None }
+    Elsewhere { database: disk.database().clone(), reader, feeds, kept_for: BTreeMap::new(), neighbour: None }
 }
 
 /// The number of lanes of every log in the run of `seed`.

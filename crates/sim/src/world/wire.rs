@@ -7,7 +7,7 @@ use super::net::Net;
 use super::stage::Stage;
 use kernel::said::Entry;
 use parking_lot::Mutex;
-use runtime::feed::lane_name;
+use runtime::feed::{lane_for, lane_name};
 use runtime::ports::store::{LogState, Position, StoreError};
 use runtime::tail::Observer;
 use runtime::{Door, Feed};
@@ -121,7 +121,7 @@ impl Wire {
     }
 
     fn carries(&self, key: Uuid) -> bool {
-        self.lanes == 1 || key.as_u128() % u128::from(self.lanes) == u128::from(self.lane)
+        lane_for(key, self.lanes) == self.lane
     }
 
     fn net(&self) -> &Net {

@@ -115,7 +115,13 @@ impl Parts<'_> {
                 reader: Arc::clone(&reader),
                 cut: Arc::clone(&self.cut[&database.name]),
             };
-            Elsewhere { database, reader, feeds: vec![Arc::new(feed)], neighbour: None }
+            Elsewhere {
+                database,
+                reader,
+                feeds: vec![Arc::new(feed)],
+                kept_for: BTreeMap::new(),
+                neighbour: None,
+            }
         });
         let from = Arc::clone(self.ids);
         // Each source of its own millisecond: no id is ever given twice.
