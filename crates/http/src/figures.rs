@@ -43,6 +43,8 @@ pub(crate) struct Figures {
     pub(crate) unreachable: Vec<String>,
     /// How this process's calls to other units went.
     pub(crate) calls: BTreeMap<String, CallCounts>,
+    /// Of what helps this process.
+    pub(crate) aids: Vec<shop::aids::Figure>,
 }
 
 /// Orders of one unsettled state.
@@ -87,6 +89,7 @@ impl Figures {
         let known = statuses(shop, scope);
         let mut figures = Self { databases: databases(shop, &known), ..Self::default() };
         (figures.alerts, figures.recent_alerts) = (known.alerts, known.recent);
+        figures.aids = shop.aid_figures();
         figures.calls =
             shop.system().neighbours().iter().map(|one| (one.unit().to_owned(), one.calls())).collect();
         for (database, reader) in shop.system().books() {

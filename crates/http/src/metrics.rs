@@ -130,6 +130,7 @@ impl Metrics {
         databases(&mut registry, figures);
         business(&mut registry, figures);
         calls(&mut registry, figures);
+        aids(&mut registry, figures);
         let mut text = String::new();
         encode(&mut text, &registry)?;
         Ok(text)
@@ -267,6 +268,26 @@ fn calls(registry: &mut Registry, figures: &Figures) {
     }
     registry.register("unit_calls", "Calls to other units, by how they ended", ended);
     registry.register("unit_breaker_open", "1 while calls to a unit are spared", spared);
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct Helped {
+    database: String,
+    source: Option<String>,
+}
+
+/// What is to be seen of aids.
+fn aids(registry: &mut Registry, figures: &Figures) {
+    let mut families: BTreeMap<&'static str, (&'static str, Family<Helped, Gauge>)> = BTreeMap::new();
+    for aid in &figures.aids {
+        let source = Some(aid.source.clone()).filter(|source| !source.is_empty());
+        let label = Helped { database: aid.database.clone(), source };
+        let (_, family) = families.entry(aid.name).or_insert_with(|| (aid.help, Family::default()));
+        family.get_or_create(&label).set(whole(aid.value));
+    }
+    for (name, (help, family)) in families {
+        registry.register(name, help, family);
+    }
 }
 
 fn whole(value: u64) -> i64 {

@@ -2,6 +2,7 @@
 
 use crate::aids::{self, Locks};
 use crate::databases::{self, Storage};
+use crate::kafka::Kafka;
 use crate::rebuild;
 use crate::spread::Spread;
 use kernel::DomainName;
@@ -32,6 +33,8 @@ pub struct Setup<'a> {
     pub locks: Option<Locks>,
     /// The units of this process and the way to the others; `None`: all units are here.
     pub spread: Option<&'a Spread>,
+    /// What carries words between units, and to readers outside; `None`: units that are elsewhere are asked for them.
+    pub kafka: Option<Arc<Kafka>>,
     /// Settings of the loops.
     pub config: WorkerConfig,
 }
@@ -52,7 +55,11 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     let ids = move || Box::new(V7Ids::new(Arc::clone(&clock), 0)) as Box<dyn Ids + Send>;
     let guards = aids::guards(setup.locks.as_ref(), &topology, &opened, &setup.clock)?;
     let named = guards.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard) as Arc<dyn Guard>));
-    let elsewhere = setup.spread.map(|spread| spread.elsewhere(&topology)).unwrap_or_default();
+    let mut elsewhere = setup.spread.map(|spread| spread.elsewhere(&topology)).unwrap_or_default();
+    if let Some(kafka) = &setup.kafka {
+        kafka.hear(&opened, &mut elsewhere, &registry.routing(&topology))?;
+    }
+    let kafka_clock = Arc::clone(&setup.clock);
     let parts = SystemParts {
         registry: registry.clone(),
         topology,
@@ -69,6 +76,10 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     let shop = Shop::new(system, registry, &setup.domains)?;
     for guard in guards.into_values() {
         shop.show_aid(guard);
+    }
+    if let Some(kafka) = setup.kafka {
+        kafka.publish(shop.system(), setup.locks.as_ref(), &kafka_clock)?;
+        shop.show_aid(kafka);
     }
     Ok((shop, workers))
 }

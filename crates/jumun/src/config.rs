@@ -2,6 +2,7 @@
 
 use crate::aids::Locks;
 use crate::databases::Storage;
+use crate::kafka::KafkaFile;
 use crate::servers::Servers;
 use anyhow::{Context, bail};
 use data_platform::StepPolicy;
@@ -72,6 +73,8 @@ pub struct File {
     pub ranking: RankingFile,
     /// The lock of units of which several instances run.
     pub guard: GuardFile,
+    /// Kafka between units, and for readers outside.
+    pub kafka: KafkaFile,
 }
 
 /// The payment gateway's settings.
@@ -185,6 +188,7 @@ impl Default for File {
             delivery: DeliveryFile::default(),
             ranking: RankingFile::default(),
             guard: GuardFile::default(),
+            kafka: KafkaFile::default(),
         }
     }
 }
@@ -232,6 +236,16 @@ pub struct Flags {
     /// `--rate-limit`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rate_limit: Option<String>,
+    /// `--kafka`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub kafka: Option<KafkaFlag>,
+}
+
+/// What the command line says about Kafka.
+#[derive(Clone, Debug, Serialize)]
+pub struct KafkaFlag {
+    /// Where clients begin.
+    pub brokers: String,
 }
 
 /// The configuration, parsed.
@@ -251,6 +265,8 @@ pub struct Config {
     pub best_sellers: Option<Target>,
     /// Where the locks of guarded units are kept.
     pub locks: Option<Locks>,
+    /// How Kafka is reached, if it is used.
+    pub kafka: Option<bus::Settings>,
 }
 
 /// The name that the built-in PG adapter goes by, in payments and in its webhook's path.
@@ -342,7 +358,8 @@ impl Config {
         let best_sellers = redis("ranking.redis", file.ranking.redis.as_ref())?;
         let ttl = Duration::from_secs(file.guard.ttl_s);
         let locks = redis("guard.redis", file.guard.redis.as_ref())?.map(|redis| Locks { redis, ttl });
-        Ok(Self { file, currency, rate_limits, policies, servers, best_sellers, locks })
+        let kafka = file.kafka.parse(servers.is_none())?;
+        Ok(Self { file, currency, rate_limits, policies, servers, best_sellers, locks, kafka })
     }
 
     /// Where the databases are.
@@ -382,11 +399,18 @@ const TEXTS: &[&str] = &[
     "delivery.secret",
     "ranking.redis",
     "guard.redis",
+    "kafka.brokers",
+    "kafka.prefix",
+    "kafka.compression",
 ];
 
 /// `figment`, and over it what the environment says.
 fn environment(figment: Figment) -> Figment {
-    let setting = |name: &str| name.to_ascii_lowercase().replace("__", ".");
+    let setting = |name: &str| match name.to_ascii_lowercase().replace("__", ".") {
+        // What there is most to say about it.
+        name if name == "kafka" => "kafka.brokers".to_owned(),
+        name => name,
+    };
     // These two are the command line's own.
     let given = Env::prefixed("JUMUN_").ignore(&["config", "log"]);
     let is_text = move |name: &str| TEXTS.contains(&setting(name).as_str());

@@ -9,6 +9,7 @@ pub mod config;
 pub mod databases;
 pub mod folder;
 pub mod front;
+pub mod kafka;
 pub mod outside;
 pub mod rebuild;
 pub mod server;

@@ -4,6 +4,7 @@ use crate::aids;
 use crate::compose::{Setup, compose};
 use crate::config::{Config, PG_NAME};
 use crate::folder::Folder;
+use crate::kafka::Kafka;
 use crate::outside::delivery::{FileSink, HttpSink};
 use crate::outside::pg::GatewayCalls;
 use crate::spread::{self, Spread};
@@ -46,6 +47,7 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     best_sellers: Option<Following>,
     spread: Option<Spread>,
+    kafka: Option<Arc<Kafka>>,
     _folder: Arc<Folder>,
 }
 
@@ -98,6 +100,7 @@ impl Server {
         let here = spread::domains_of(&topology, units);
         let webhook_secret = webhook_secret(config, &folder)?;
         let (simulator, outside) = outside(config, &folder, address, &webhook_secret, &clock, &here).await?;
+        let kafka = config.kafka.clone().map(Kafka::new);
         let (shop, workers) = compose(Setup {
             topology: &text,
             domains,
@@ -106,6 +109,7 @@ impl Server {
             clock: Arc::clone(&clock),
             locks: config.locks.clone(),
             spread: spread.as_ref(),
+            kafka: kafka.clone(),
             config: worker_config(config),
         })
         .with_context(context)?;
@@ -142,6 +146,7 @@ impl Server {
             tasks,
             best_sellers,
             spread,
+            kafka,
             _folder: folder,
         })
     }
@@ -193,6 +198,11 @@ impl Server {
         }
         if let Some(spread) = &self.spread {
             spread.close();
+        }
+        if let Some(kafka) = self.kafka
+            && tokio::task::spawn_blocking(move || kafka.stop()).await.is_err()
+        {
+            tracing::error!("what Kafka carries ended by a panic");
         }
         if let Some(simulator) = self.simulator {
             simulator.stop().await;

@@ -30,6 +30,7 @@ fn gift_shop() -> Arc<Shop> {
         clock: Arc::new(SystemClock::default()),
         locks: None,
         spread: None,
+        kafka: None,
         config: WorkerConfig::default(),
     })
     .unwrap();

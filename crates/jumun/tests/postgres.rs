@@ -94,6 +94,7 @@ fn start(servers: &Servers, topology: &str) -> Arc<Shop> {
         locks: None,
         // Other instances' work is found within a moment.
         spread: None,
+        kafka: None,
         config: WorkerConfig { listen_every: Some(Duration::from_millis(20)), ..WorkerConfig::default() },
     })
     .unwrap();

@@ -37,6 +37,7 @@ fn start(data: &Path) -> Arc<Shop> {
         clock: Arc::new(SystemClock::default()),
         locks: None,
         spread: None,
+        kafka: None,
         config: WorkerConfig::default(),
     })
     .unwrap();
@@ -159,6 +160,7 @@ async fn another_database_that_missed_pruned_rows_is_refused() {
         clock: Arc::new(SystemClock::default()),
         locks: None,
         spread: None,
+        kafka: None,
         config: WorkerConfig::default(),
     };
     let error = compose(setup).err().unwrap().to_string();

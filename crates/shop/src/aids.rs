@@ -12,6 +12,26 @@ pub trait Aid: Send + Sync {
 
     /// Why it does not help at the moment; `None` if it does.
     fn trouble(&self) -> Option<String>;
+
+    /// What is to be seen of it in metrics.
+    fn figures(&self) -> Vec<Figure> {
+        Vec::new()
+    }
+}
+
+/// A figure of an aid, as of now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Figure {
+    /// Its name, after `jumun_`.
+    pub name: &'static str,
+    /// What it says, in one sentence.
+    pub help: &'static str,
+    /// The database that it is about.
+    pub database: String,
+    /// And the one whose words that one hears; empty if it is about one only.
+    pub source: String,
+    /// The figure.
+    pub value: u64,
 }
 
 /// A copy of the book of sales that answers faster. The book itself answers where the copy does not.

@@ -1,6 +1,6 @@
 //! The facade: what HTTP, the command line and applications use.
 
-use crate::aids::{Aid, BestSellersCopy};
+use crate::aids::{Aid, BestSellersCopy, Figure};
 use crate::domains::{Domains, steps_of};
 use crate::facts::{Catalogue, Facts, LocalFacts, load, read};
 use crate::poll::Polls;
@@ -251,6 +251,13 @@ impl Shop {
     pub fn missing_aids(&self) -> Vec<String> {
         let aids = self.aids.lock().clone();
         aids.iter().filter_map(|aid| Some(format!("{}: {}", aid.name(), aid.trouble()?))).collect()
+    }
+
+    /// What is to be seen of all aids in metrics.
+    #[must_use]
+    pub fn aid_figures(&self) -> Vec<Figure> {
+        let aids = self.aids.lock().clone();
+        aids.iter().flat_map(|aid| aid.figures()).collect()
     }
 
     /// At most `limit` of the products that sold best in the last `days` days, best first, from a copy of the book that has followed the

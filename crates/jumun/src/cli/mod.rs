@@ -23,7 +23,7 @@ mod work;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jumun::Config;
-use jumun::config::Flags;
+use jumun::config::{Flags, KafkaFlag};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -100,16 +100,34 @@ impl SystemArgs {
         admin_listen: Option<SocketAddr>,
         rate_limit: Option<String>,
     ) -> anyhow::Result<Config> {
+        self.load_with(Flags { listen, admin_listen, rate_limit, ..Flags::default() })
+    }
+
+    /// The configuration, with these flags and the command's `own` over it.
+    fn load_with(&self, own: Flags) -> anyhow::Result<Config> {
         let flags = Flags {
             topology: self.topology.clone(),
             data: self.data.clone(),
             database: self.database.clone(),
             currency: self.currency.clone(),
-            listen,
-            admin_listen,
-            rate_limit,
+            ..own
         };
         Config::load(self.config.as_deref(), &flags)
+    }
+}
+
+/// Where Kafka is.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KafkaArgs {
+    /// A Kafka broker: what the databases say is published there by topics of theirs, and units in different processes hear each other
+    /// by them instead of asking each other [default: no Kafka]
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
+}
+
+impl KafkaArgs {
+    fn flag(&self) -> Option<KafkaFlag> {
+        self.kafka.clone().map(|brokers| KafkaFlag { brokers })
     }
 }
 

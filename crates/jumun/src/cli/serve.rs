@@ -1,8 +1,9 @@
 //! `jumun serve`.
 
-use super::{Ended, SystemArgs, block_on};
+use super::{Ended, KafkaArgs, SystemArgs, block_on};
 use anyhow::bail;
 use clap::Args;
+use jumun::config::Flags;
 use jumun::spread::GATEWAY;
 use jumun::{Config, Front, Server};
 use shop::Domains;
@@ -27,6 +28,8 @@ pub(crate) struct Serve {
     /// Rate limits: on, off, or requests a minute per client and per user [default: on]
     #[arg(long, value_name = "LIMIT")]
     rate_limit: Option<String>,
+    #[command(flatten)]
+    kafka: KafkaArgs,
     /// Believe this database's present state although others have read further in its log (it was restored from a backup)
     #[arg(long = "new-epoch", value_name = "DATABASE")]
     new_epochs: Vec<String>,
@@ -37,7 +40,9 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
-        let config = self.system.load(self.listen, self.admin_listen, self.rate_limit)?;
+        let (listen, admin_listen, rate_limit) = (self.listen, self.admin_listen, self.rate_limit);
+        let flags = Flags { listen, admin_listen, rate_limit, kafka: self.kafka.flag(), ..Flags::default() };
+        let config = self.system.load_with(flags)?;
         jumun::databases::start_epochs(&config, &self.new_epochs)?;
         let (units, with_parent) = (self.units, self.with_parent);
         block_on(async move {
@@ -92,6 +97,9 @@ fn announce(config: &Config, server: &Server) {
     );
     if let Some(servers) = &config.servers {
         println!("  databases      {servers}");
+    }
+    if let Some(kafka) = &config.kafka {
+        println!("  Kafka          {} (topics {}, …)", kafka.bootstrap, kafka.topic("order"));
     }
     println!("  documentation  http://{address}/docs");
     if let Some(simulator) = server.simulator() {

@@ -2,8 +2,10 @@
 
 mod served;
 
+use crate::support::Home;
 use conformance::{Scene, Terms, check_scenes, scenes};
 use served::Served;
+use services::Kafka;
 use tokio::runtime::Handle;
 
 in_every_topology_spread_out!(scenes_end_in_the_books_that_they_end_in_everywhere);
@@ -12,13 +14,28 @@ in_every_topology_spread_out!(scenes_end_in_the_books_that_they_end_in_everywher
 const CROWDS: &[&str] = &["a rush by card on the last twenty", "a mixed crowd"];
 
 async fn scenes_end_in_the_books_that_they_end_in_everywhere(topology: &str) {
+    check(topology, &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn over_kafka_scenes_end_in_the_books_that_they_end_in_everywhere() {
+    let brokers = Kafka::shared().unwrap().bootstrap();
+    for topology in ["choreographed-parallel", "validated-async"] {
+        let kafka = [("JUMUN_KAFKA", brokers.as_str()), ("JUMUN_KAFKA__PREFIX", topology)];
+        check(&format!("spread:{topology}"), &kafka).await;
+    }
+}
+
+async fn check(topology: &str, environment: &[(&'static str, &str)]) {
     let crowds = topology == "spread:seven-services";
     // On the other terms there are only scenes that need time of their own.
     let is_played = |scene: &Scene| scene.terms == Terms::Usual && (crowds || !CROWDS.contains(&scene.name));
     let usual: Vec<Scene> = scenes().into_iter().filter(is_played).collect();
     assert_eq!(scenes().iter().filter(|scene| CROWDS.contains(&scene.name)).count(), CROWDS.len());
-    let (topology, runtime) = (topology.to_owned(), Handle::current());
-    let play = move || check_scenes(&usual, |_| Served::open(&topology, runtime.clone()));
+    let home = environment.iter().fold(Home::new(topology), |home, (name, value)| home.with(name, value));
+    let (mut home, runtime) = (Some(home), Handle::current());
+    // There are scenes of one kind of terms only: it is opened once.
+    let play = move || check_scenes(&usual, |_| Served::open(home.take().unwrap(), runtime.clone()));
     let report = tokio::task::spawn_blocking(play).await.unwrap();
     assert!(report.played.len() > 20, "{report}");
     assert!(report.findings.is_empty(), "{report}");

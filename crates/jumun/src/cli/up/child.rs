@@ -58,6 +58,9 @@ impl Plan {
             // Not among the arguments, where others could read its password.
             environment.insert("JUMUN_DATABASE".to_owned(), database.0.clone());
         }
+        if let Some(brokers) = &config.file.kafka.brokers {
+            environment.insert("JUMUN_KAFKA".to_owned(), brokers.clone());
+        }
         Self::new(config, name, arguments, environment)
     }
 

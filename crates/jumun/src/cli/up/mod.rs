@@ -3,11 +3,12 @@
 mod child;
 
 use super::serve::Farewell;
-use super::{Ended, SystemArgs, block_on};
+use super::{Ended, KafkaArgs, SystemArgs, block_on};
 use anyhow::{Context, bail};
 use child::{Child, Plan, SIMULATOR};
 use clap::Args;
 use jumun::Config;
+use jumun::config::Flags;
 use jumun::folder::Folder;
 use jumun::server::webhook_secret;
 use jumun::spread::GATEWAY;
@@ -35,6 +36,8 @@ pub(crate) struct Up {
     /// So many processes a unit, which share its databases on PostgreSQL
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=16))]
     instances: u32,
+    #[command(flatten)]
+    kafka: KafkaArgs,
 }
 
 /// How long a unit that ended by itself is left alone before it is started again.
@@ -42,7 +45,8 @@ const AGAIN_AFTER: Duration = Duration::from_millis(200);
 
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
-        let config = self.system.load(self.listen, None, self.rate_limit)?;
+        let (listen, rate_limit, kafka) = (self.listen, self.rate_limit, self.kafka.flag());
+        let config = self.system.load_with(Flags { listen, rate_limit, kafka, ..Flags::default() })?;
         if self.instances > 1 && config.servers.is_none() {
             bail!(
                 "--instances: a SQLite file has one process; with --database they share databases on PostgreSQL"

@@ -44,8 +44,7 @@ struct Queued {
 }
 
 impl Served {
-    pub(super) fn open(topology: &str, runtime: Handle) -> Self {
-        let home = Home::new(topology);
+    pub(super) fn open(home: Home, runtime: Handle) -> Self {
         let shop = runtime.block_on(Shop::open(&home));
         Self {
             runtime,
