@@ -258,6 +258,41 @@ fn orders_that_ranking_has_yet_to_hear_of_are_not_counted_twice() {
 }
 
 #[test]
+fn a_log_that_is_heard_again_has_no_second_effect() {
+    let stopped = Stopped::new();
+    let data = stopped.data();
+    let replay =
+        |more: &[&'static str]| [&["replay-log", "--data", &data, "--log", "order"][..], more].concat();
+    check(&replay(&["--from-time", "2999-01-01T00:00:00Z"]), 0, &["nothing is set back"]);
+    check(
+        &replay(&["--consumer", "product", "--from-position", "3"]),
+        0,
+        &["product hears order again", "→ 2"],
+    );
+    check(
+        &replay(&["--from-position", "1"]),
+        0,
+        &["product hears order again: 2 → 0", "ranking hears order again"],
+    );
+    // Everybody catches up.
+    check(&["ranking", "rebuild", "--data", &data], 0, &["catch up first", "nothing changed"]);
+    check(&["audit", "--data", &data], 0, &["audit: clean"]);
+    check(&replay(&["--from-position", "0"]), 2, &["positions begin at 1"]);
+    check(&replay(&[]), 2, &["--from-position"]);
+    check(
+        &["replay-log", "--data", &data, "--log", "shoes", "--from-position", "1"],
+        2,
+        &["no database `shoes`"],
+    );
+    let _served = Folder::take(&stopped.path()).unwrap();
+    check(
+        &replay(&["--from-position", "1"]),
+        2,
+        &["by a stopped system", "another jumun serves the data folder"],
+    );
+}
+
+#[test]
 fn a_dead_letter_is_listed_redriven_and_then_not_open_any_more() {
     let stopped = Stopped::new();
     stopped.letters(&["list"]).check(0, &["no such dead letters"]);

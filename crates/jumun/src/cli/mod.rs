@@ -13,6 +13,7 @@ mod openapi;
 mod pg_simulator;
 mod ranking;
 mod replay;
+mod replay_log;
 mod serve;
 mod simulate;
 mod stopped;
@@ -66,6 +67,7 @@ enum Command {
     Topology(topology::TopologyCommand),
     DeadLetters(dead_letters::DeadLetters),
     Ranking(ranking::RankingCommand),
+    ReplayLog(replay_log::ReplayLog),
     Config(config_check::ConfigCommand),
     #[command(name = "openapi")]
     OpenApi(openapi::OpenApi),
@@ -162,6 +164,7 @@ pub(crate) fn run(cli: Cli) -> ExitCode {
         Command::Topology(topology) => topology.run(),
         Command::DeadLetters(letters) => letters.run(),
         Command::Ranking(ranking) => ranking.run(),
+        Command::ReplayLog(replay) => replay.run(),
         Command::Config(config) => config.run(),
         Command::OpenApi(openapi) => openapi.run(),
     };

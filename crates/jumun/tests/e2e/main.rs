@@ -73,6 +73,7 @@ mod delivery;
 mod ending;
 mod http_flows;
 mod http_hostile;
+mod kafka;
 mod kill9;
 mod postgres;
 mod redis;

@@ -1,0 +1,227 @@
+//! Kafka between units: words wait while it is away, and nothing is lost or done twice, however a shop comes to it and leaves it.
+
+use crate::support::process::Serving;
+use crate::support::shop::{Person, lines};
+use crate::support::{Answer, Client, Home, Shop};
+use futures::{StreamExt, stream};
+use reqwest::Method;
+use serde_json::{Value, json};
+use services::Kafka;
+use std::process::Command;
+
+in_topologies!(
+    [
+        spread_choreographed_parallel = "spread:choreographed-parallel",
+        spread_validated_async = "spread:validated-async",
+        spread_seven_services = "spread:seven-services",
+    ],
+    [orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units]
+);
+
+/// Orders of each part of a test, and how many of them are under way at once.
+const ORDERS: usize = 24;
+const AT_ONCE: usize = 8;
+
+/// A system that has patience with its broker.
+fn patient(topology: &str) -> Home {
+    Home::new(topology)
+        .with("JUMUN_KAFKA__PARTITIONS", "3")
+        .with("JUMUN_DEADLINE_S", "600")
+        .with("JUMUN_PG__BUDGET_S", "600")
+}
+
+/// A shop that hears over Kafka, with one customer and one product.
+struct Stall {
+    shop: Shop,
+    kim: Person,
+    mug: String,
+}
+
+impl Stall {
+    async fn open(serving: Serving, who: &str) -> Self {
+        let shop = Shop::of(serving).await;
+        let kim = shop.person(who, 10_000_000).await;
+        let mug = shop.product(&format!("MUG-{who}"), 1_000, 1_000_000).await;
+        Self { shop, kim, mug }
+    }
+
+    fn body(&self, n: usize) -> Value {
+        match n % 2 {
+            0 => json!({"lines": lines(&self.mug, 1), "points": "all"}),
+            _ => json!({"lines": lines(&self.mug, 1), "card_token": "tok_ok"}),
+        }
+    }
+
+    async fn place(&self, key: &str, body: &Value, prefer: &str) -> Answer {
+        let ask = self.shop.client.ask(Method::POST, "/v1/orders").by(&self.kim.token).key(key);
+        ask.prefer(prefer).json(body).send().await
+    }
+
+    /// Places an order, again under the same key until it has settled.
+    async fn insist(&self, key: &str, body: &Value) -> Answer {
+        loop {
+            match self.place(key, body, "wait=60").await {
+                answer if answer.status == 201 => return answer,
+                answer => assert!([202, 409, 502, 503].contains(&answer.status), "{}", answer.text),
+            }
+        }
+    }
+
+    /// Many orders at once, `midway` among them.
+    async fn buy(&self, what: &str, midway: impl Fn()) {
+        let midway = &midway;
+        let orders = stream::iter(0..ORDERS).map(|n| async move {
+            if n == ORDERS / 2 {
+                midway();
+            }
+            self.insist(&format!("{what} {n}"), &self.body(n)).await
+        });
+        for answer in orders.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
+            assert_eq!(answer.str("status"), "CONFIRMED", "{what}: {}", answer.text);
+        }
+    }
+
+    /// The units, without the gateway; the process itself, where there are none.
+    fn units(&self) -> Vec<Client> {
+        let told = &self.shop.serving.told;
+        let units = told.units.iter().filter(|(unit, _)| *unit != "gateway");
+        let units: Vec<Client> = units.map(|(_, (url, _))| Client::new(url)).collect();
+        if units.is_empty() { vec![Client::new(&told.url)] } else { units }
+    }
+
+    /// Waits until every unit says so of itself; each is ready all the while.
+    async fn until(&self, status: &str) {
+        for unit in self.units() {
+            loop {
+                let ready = unit.get("", "/readyz").await;
+                assert_eq!(ready.status, 200, "{}", ready.text);
+                if ready.str("status") == status {
+                    let missing = ready.body["missing"][0].as_str();
+                    assert!(missing.is_none_or(|missing| missing.starts_with("Kafka: ")), "{}", ready.text);
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+
+    /// Waits until everything that was said is on its topic.
+    async fn until_published(&self) {
+        for unit in self.units() {
+            loop {
+                let metrics = unit.get("", "/metrics").await.text;
+                let mut lags =
+                    metrics.lines().filter(|line| line.starts_with("jumun_kafka_relay_lag{")).peekable();
+                assert!(lags.peek().is_some(), "{metrics}");
+                if lags.all(|line| line.ends_with(" 0")) {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+    }
+}
+
+async fn orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units(topology: &str) {
+    let kafka = Kafka::start().unwrap();
+    let home = patient(topology).with("JUMUN_KAFKA", &kafka.bootstrap());
+    let stall = Stall::open(home.start(), "kim").await;
+    stall.buy("before", || {}).await;
+    stall.until("ok").await;
+
+    kafka.kill_9().unwrap();
+    let mut waiting = Vec::new();
+    for n in 0..ORDERS {
+        let (key, body) = (format!("meanwhile {n}"), stall.body(n));
+        let answer = stall.place(&key, &body, "respond-async").await;
+        assert_eq!(answer.status, 202, "{}", answer.text);
+        waiting.push((key, body, answer.id()));
+    }
+    stall.until("degraded").await;
+    for (_, _, id) in &waiting {
+        let order = stall.shop.client.get(&stall.kim.token, &format!("/v1/orders/{id}")).await;
+        assert_eq!(order.str("status"), "PENDING", "nobody can have heard of it: {}", order.text);
+    }
+    kafka.restart().unwrap();
+    for (key, body, id) in &waiting {
+        let answer = stall.insist(key, body).await;
+        assert_eq!((answer.str("status"), &answer.id()), ("CONFIRMED", id));
+    }
+    stall.until("ok").await;
+
+    let units = &stall.shop.serving.told.units;
+    let (_, process) = units.iter().find(|(unit, _)| *unit != "gateway" && *unit != "order").unwrap().1;
+    let kill =
+        || assert!(Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success());
+    stall.buy("after", kill).await;
+
+    let stock = stall.shop.stock(&stall.mug).await;
+    assert_eq!(stock, 1_000_000 - 3 * i64::try_from(ORDERS).unwrap(), "each order took one");
+    stall.until_published().await;
+    stall.shop.serving.stop();
+    home.audit_is_clean();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_shop_comes_to_kafka_and_leaves_it_and_hears_nothing_twice() {
+    let kafka = Kafka::shared().unwrap();
+    let home = patient("spread:seven-services").with("JUMUN_KAFKA__PREFIX", "comes-and-leaves");
+    let broker = kafka.bootstrap();
+    let over_kafka = ["--kafka", broker.as_str()];
+    for (part, arguments) in
+        [("http", &[][..]), ("kafka", &over_kafka), ("http again", &[]), ("kafka again", &over_kafka)]
+    {
+        let stall = Stall::open(home.start_with(arguments), &part.replace(' ', "-")).await;
+        stall.buy(part, || {}).await;
+        assert_eq!(stall.shop.stock(&stall.mug).await, 1_000_000 - i64::try_from(ORDERS).unwrap(), "{part}");
+        if !arguments.is_empty() {
+            stall.until_published().await;
+        }
+        stall.shop.serving.stop();
+        home.audit_is_clean();
+    }
+    // What was said before there was Kafka was published when there was.
+    let replayed =
+        home.run(&[&["replay-log", "--log", "order", "--from-offset", "1:0"], &over_kafka[..]].concat());
+    let said = String::from_utf8(replayed.stdout).unwrap();
+    assert!(replayed.status.success(), "{}", String::from_utf8_lossy(&replayed.stderr));
+    for lane in
+        ["product hears order/0/3 again", "ranking hears order/2/3 again", "product hears order again"]
+    {
+        assert!(said.contains(lane), "{said}");
+    }
+    let missing =
+        home.run(&[&["replay-log", "--log", "order", "--from-offset", "1:999999"], &over_kafka[..]].concat());
+    assert_eq!(missing.status.code(), Some(2));
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("has no record 999999"));
+    let stall = Stall::open(home.start_with(&over_kafka), "at-last").await;
+    stall.buy("at last", || {}).await;
+    stall.until_published().await;
+    stall.shop.serving.stop();
+    home.audit_is_clean();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_process_publishes_for_readers_outside_and_needs_no_broker() {
+    let kafka = Kafka::start().unwrap();
+    let broker = kafka.bootstrap();
+    let home = patient("monolith");
+    kafka.kill_9().unwrap();
+    let stall = Stall::open(home.start_with(&["--kafka", &broker]), "kim").await;
+    stall.buy("without it", || {}).await;
+    stall.until("degraded").await;
+    kafka.restart().unwrap();
+    stall.until("ok").await;
+    stall.buy("with it", || {}).await;
+    stall.until_published().await;
+    stall.shop.serving.stop();
+    home.audit_is_clean();
+    let replayed = home.run(&["replay-log", "--log", "shop", "--from-offset", "0:0", "--kafka", &broker]);
+    let said = String::from_utf8(replayed.stdout).unwrap();
+    // All its domains share the database: nobody has to hear it.
+    assert!(
+        said.contains("nobody has heard shop beyond position"),
+        "{said}{}",
+        String::from_utf8_lossy(&replayed.stderr)
+    );
+}
