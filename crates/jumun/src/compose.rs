@@ -59,7 +59,6 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     if let Some(kafka) = &setup.kafka {
         kafka.hear(&opened, &mut elsewhere, &registry.routing(&topology))?;
     }
-    let kafka_clock = Arc::clone(&setup.clock);
     let parts = SystemParts {
         registry: registry.clone(),
         topology,
@@ -78,7 +77,7 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
         shop.show_aid(guard);
     }
     if let Some(kafka) = setup.kafka {
-        kafka.publish(shop.system(), setup.locks.as_ref(), &kafka_clock)?;
+        kafka.publish(shop.system(), &setup.storage)?;
         shop.show_aid(kafka);
     }
     Ok((shop, workers))

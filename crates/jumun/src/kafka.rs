@@ -1,20 +1,19 @@
 //! Kafka: what the databases of this process say is published there, and what other units say is heard from there.
 
-use crate::aids::Locks;
+use crate::databases::Storage;
 use anyhow::{Context, bail};
 use bus::{Compression, Heard, Listener, Relay, Settings};
 use kernel::routing::Routing;
 use parking_lot::Mutex;
-use redis_adapters::guard::RedisGuard;
 use runtime::System;
-use runtime::ports::clock::Clock;
 use runtime::ports::guard::Guard;
-use runtime::system::{Elsewhere, Handle, Opened};
+use runtime::system::{Elsewhere, Opened};
 use serde::{Deserialize, Serialize};
 use shop::aids::{Aid, Figure};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use store::postgres::PostgresLease;
 
 /// Kafka's settings.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -134,21 +133,16 @@ impl Kafka {
         Ok(())
     }
 
-    /// From now on what the databases of `system` say is published. Where several instances could, the one that holds the lock does, if
-    /// there are `locks`; without them each does, and readers pass what comes twice.
+    /// From now on what the databases of `system` say is published. Of several instances that share a database in `storage`, one does.
     ///
     /// # Errors
-    /// If a log cannot be read, or a thread cannot be made. That no broker can be reached is none.
-    pub fn publish(
-        &self,
-        system: &System,
-        locks: Option<&Locks>,
-        clock: &Arc<dyn Clock>,
-    ) -> anyhow::Result<()> {
+    /// If a thread cannot be made. That no broker can be reached is none.
+    pub fn publish(&self, system: &System, storage: &Storage<'_>) -> anyhow::Result<()> {
         for handle in system.databases() {
-            let lease = locks.map(|locks| lease(locks, handle, clock)).transpose()?;
+            let name = &handle.database.name;
+            let lease = lease(storage, name).with_context(|| format!("who publishes {name}"))?;
             let relay = Relay::start(&self.settings, &handle.tail, Arc::clone(&handle.reader), lease)
-                .with_context(|| format!("kafka, from {}", handle.database.name))?;
+                .with_context(|| format!("kafka, from {name}"))?;
             self.relays.lock().push(relay);
         }
         Ok(())
@@ -161,12 +155,12 @@ impl Kafka {
     }
 }
 
-/// The lock of who publishes the log of this database.
-fn lease(locks: &Locks, handle: &Handle, clock: &Arc<dyn Clock>) -> anyhow::Result<Arc<dyn Guard>> {
-    // Instances share a database, and so its epoch: other shops on the same Redis have other locks.
-    let name = format!("relay:{}:{}", handle.database.name, handle.reader.log_state()?.epoch.0);
-    let guard = RedisGuard::new(locks.redis.clone(), &name, locks.ttl, Arc::clone(clock));
-    Ok(Arc::new(guard.context("a lock")?))
+/// The lock of who publishes the log of `database`, where several could. (A folder has one process.)
+fn lease(storage: &Storage<'_>, database: &str) -> anyhow::Result<Option<Arc<dyn Guard>>> {
+    Ok(match storage {
+        Storage::Postgres(servers) => Some(Arc::new(PostgresLease::new(&servers.of(database)?, "relay")?)),
+        Storage::Folder(_) | Storage::Memory => None,
+    })
 }
 
 impl Aid for Kafka {

@@ -6,7 +6,7 @@ use crate::support::{Answer, Client, Home, Shop};
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
-use services::Kafka;
+use services::{Kafka, Postgres};
 use std::process::Command;
 
 in_topologies!(
@@ -105,6 +105,15 @@ impl Stall {
         }
     }
 
+    /// How many messages product's database has decided since its start.
+    async fn decided_by_product(&self) -> usize {
+        let (product, _) = &self.shop.serving.told.units["product"];
+        let metrics = Client::new(product).get("", "/metrics").await.text;
+        let line =
+            metrics.lines().find(|line| line.starts_with("jumun_batch_messages_total{database=\"product\""));
+        line.unwrap_or_else(|| panic!("{metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
+    }
+
     /// Waits until everything that was said is on its topic.
     async fn until_published(&self) {
         for unit in self.units() {
@@ -120,6 +129,11 @@ impl Stall {
             }
         }
     }
+}
+
+fn kill(process: u32) {
+    let killed = Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap();
+    assert!(killed.success());
 }
 
 async fn orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units(topology: &str) {
@@ -151,13 +165,34 @@ async fn orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units(
 
     let units = &stall.shop.serving.told.units;
     let (_, process) = units.iter().find(|(unit, _)| *unit != "gateway" && *unit != "order").unwrap().1;
-    let kill =
-        || assert!(Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap().success());
-    stall.buy("after", kill).await;
+    stall.buy("after", || kill(*process)).await;
 
     let stock = stall.shop.stock(&stall.mug).await;
     assert_eq!(stock, 1_000_000 - 3 * i64::try_from(ORDERS).unwrap(), "each order took one");
     stall.until_published().await;
+    stall.shop.serving.stop();
+    home.audit_is_clean();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_instances_share_the_partitions_of_their_unit_and_outlive_each_other() {
+    let (postgres, kafka) = (Postgres::start().unwrap(), Kafka::shared().unwrap());
+    let home = patient("spread:validated-async").with("JUMUN_DATABASE", &postgres.url("twins"));
+    let home = home.with("JUMUN_KAFKA", &kafka.bootstrap()).with("JUMUN_KAFKA__PREFIX", "twins");
+    let stall = Stall::open(home.start_with(&["--instances", "2"]), "kim").await;
+    stall.buy("together", || {}).await;
+    let units = stall.shop.serving.told.units.clone();
+    let twins: Vec<(&String, u32)> = units
+        .iter()
+        .filter(|(unit, _)| unit.ends_with("-2"))
+        .map(|(unit, (_, process))| (unit, *process))
+        .collect();
+    assert_eq!(twins.len(), 3, "{units:?}");
+    for (unit, process) in &twins {
+        stall.buy(unit, || kill(*process)).await;
+    }
+    let bought = i64::try_from((1 + twins.len()) * ORDERS).unwrap();
+    assert_eq!(stall.shop.stock(&stall.mug).await, 1_000_000 - bought, "each order took one");
     stall.shop.serving.stop();
     home.audit_is_clean();
 }
@@ -174,6 +209,8 @@ async fn a_shop_comes_to_kafka_and_leaves_it_and_hears_nothing_twice() {
         let stall = Stall::open(home.start_with(arguments), &part.replace(' ', "-")).await;
         stall.buy(part, || {}).await;
         assert_eq!(stall.shop.stock(&stall.mug).await, 1_000_000 - i64::try_from(ORDERS).unwrap(), "{part}");
+        let decided = stall.decided_by_product().await;
+        assert!((ORDERS..2 * ORDERS).contains(&decided), "{part}: it heard {decided}, and of others before");
         if !arguments.is_empty() {
             stall.until_published().await;
         }

@@ -4,6 +4,7 @@
 
 mod driver;
 mod error;
+mod lease;
 mod log;
 mod read;
 mod reader;
@@ -14,6 +15,7 @@ mod tls;
 mod values;
 mod write;
 
+pub use lease::PostgresLease;
 pub use reader::PostgresReader;
 pub use server::Server;
 

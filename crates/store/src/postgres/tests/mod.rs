@@ -2,6 +2,7 @@
 
 mod doubt;
 mod layouts;
+mod lease;
 mod log;
 mod outages;
 mod plans;
