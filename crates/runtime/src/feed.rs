@@ -64,24 +64,55 @@ pub fn lane_name(log: &str, lane: u32, lanes: u32) -> String {
 }
 
 /// How far `cursors` say that `log` is taken in; the beginning, if they do not say.
-///
-/// A log that was carried in another number of lanes before has cursors of both kinds. What a whole set of lanes has taken in is taken in,
-/// whichever set that is: the furthest counts.
 #[must_use]
 pub fn followed_through<'c>(log: &str, cursors: impl IntoIterator<Item = &'c Cursor>) -> Position {
-    let mut sets: BTreeMap<u32, BTreeMap<u32, Position>> = BTreeMap::new();
-    for cursor in cursors {
-        let at = Position(u64::try_from(cursor.position).unwrap_or(0));
-        let place = if cursor.source == log { Some((0, 1)) } else { lane_of(log, &cursor.source) };
-        if let Some((lane, lanes)) = place {
-            sets.entry(lanes).or_default().insert(lane, at);
+    Taken::of(log, cursors).through()
+}
+
+/// What has been taken in of a log: all of it up to a position, and of some lanes more.
+///
+/// A log that was carried in another number of lanes before has cursors of both kinds. What a whole set of lanes has taken in is taken in,
+/// whichever set that is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Taken(BTreeMap<u32, BTreeMap<u32, Position>>);
+
+impl Taken {
+    /// What `cursors` say of `log`.
+    pub fn of<'c>(log: &str, cursors: impl IntoIterator<Item = &'c Cursor>) -> Self {
+        let mut sets: BTreeMap<u32, BTreeMap<u32, Position>> = BTreeMap::new();
+        for cursor in cursors {
+            let at = Position(u64::try_from(cursor.position).unwrap_or(0));
+            let place = if cursor.source == log { Some((0, 1)) } else { lane_of(log, &cursor.source) };
+            if let Some((lane, lanes)) = place {
+                sets.entry(lanes).or_default().insert(lane, at);
+            }
         }
+        Self(sets)
     }
-    let is_whole = |(lanes, set): &(u32, BTreeMap<u32, Position>)| {
-        u32::try_from(set.len()).is_ok_and(|count| count == *lanes)
-    };
-    let through = sets.into_iter().filter(is_whole).filter_map(|(_, set)| set.into_values().min());
-    through.max().unwrap_or_default()
+
+    /// Up to where everything is taken in; the beginning, if that is not known.
+    #[must_use]
+    pub fn through(&self) -> Position {
+        let is_whole = |(lanes, set): &(&u32, &BTreeMap<u32, Position>)| {
+            u32::try_from(set.len()).is_ok_and(|count| count == **lanes)
+        };
+        let through = self.0.iter().filter(is_whole).filter_map(|(_, set)| set.values().min());
+        through.max().copied().unwrap_or_default()
+    }
+
+    /// Beyond where nothing is.
+    #[must_use]
+    pub fn furthest(&self) -> Position {
+        self.0.values().flat_map(BTreeMap::values).max().copied().unwrap_or_default()
+    }
+
+    /// Whether the row at `position`, which is about `key`, is.
+    #[must_use]
+    pub fn has(&self, key: Uuid, position: Position) -> bool {
+        let sets = self.0.iter();
+        let mut reached = sets.filter_map(|(lanes, set)| set.get(&lane_for(key, *lanes)));
+        reached.any(|at| position <= *at)
+    }
 }
 
 /// Whether the cursor called `cursor` follows `log`, or a lane of it.
@@ -129,6 +160,20 @@ mod tests {
         let two = [(&*lane_name("order", 0, 2), 9), (&*lane_name("order", 1, 2), 8)];
         assert_eq!(through(&[&[("order", 7)], &two[..]].concat()), 8, "they are further than the one was");
         assert_eq!(through(&[&[("order", 30)], &two[..]].concat()), 30, "and the one is again");
+    }
+
+    #[test]
+    fn of_a_lane_that_is_further_more_is_taken_in() {
+        let cursor = |(lane, position)| Cursor {
+            source: lane_name("order", lane, 2).into(),
+            epoch: Uuid::nil(),
+            position,
+        };
+        let taken = Taken::of("order", &[(0, 9), (1, 5)].map(cursor));
+        let has = |key, position| taken.has(Uuid::from_u128(key), Position(position));
+        assert_eq!((taken.through(), taken.furthest()), (Position(5), Position(9)));
+        assert_eq!((has(2, 9), has(2, 10), has(3, 5), has(3, 6)), (true, false, true, false));
+        assert!(!Taken::default().has(Uuid::nil(), Position(1)));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use crate::target::Target;
 use kernel::ids::ProductId;
 use ranking::Changes;
 use redis::{ConnectionLike, RedisError, RedisResult, Script, ScriptInvocation};
+use runtime::feed::Taken;
 use runtime::ports::store::{Epoch, Position, StoreError};
 use shop::reads::BestSeller;
 use smol_str::SmolStr;
@@ -71,11 +72,18 @@ pub(crate) type Stands = BTreeMap<String, Stand>;
 pub(crate) struct Generation {
     pub(crate) name: String,
     pub(crate) stands: Stands,
+    /// What was in it from the start, beyond where it stands: known to whoever builds it, and passed before it answers.
+    pub(crate) taken: Taken,
 }
 
 impl Generation {
-    pub(crate) fn new(stands: Stands) -> Self {
-        Self { name: format!("{:032x}", rand::random::<u128>()), stands }
+    pub(crate) fn new(stands: Stands, taken: Taken) -> Self {
+        Self { name: format!("{:032x}", rand::random::<u128>()), stands, taken }
+    }
+
+    /// How far it has followed every lane.
+    pub(crate) fn reached(&self) -> Position {
+        self.stands.values().map(|stand| stand.position).min().unwrap_or_default()
     }
 
     fn key(&self) -> String {
@@ -108,7 +116,11 @@ impl Copy {
         let Some(name) = name else { return Ok(None) };
         let key = format!("{GENERATIONS}{name}");
         let fields: Vec<String> = self.ask(|link| redis::cmd("HGETALL").arg(key).query(link))?;
-        Ok((!fields.is_empty()).then(|| Generation { name, stands: read_stands(&fields) }))
+        Ok((!fields.is_empty()).then(|| Generation {
+            name,
+            stands: read_stands(&fields),
+            taken: Taken::default(),
+        }))
     }
 
     /// Adds `changes` of the rows of `lane` after `from` up to `to`; `false` if the generation is gone or does not stand at `from`.

@@ -7,6 +7,7 @@ use kernel::Entry;
 use kernel::time::Backoff;
 use parking_lot::{Condvar, Mutex};
 use ranking::changes;
+use runtime::feed::Taken;
 use runtime::ports::clock::Clock;
 use runtime::ports::store::Position;
 use runtime::tail::Observer;
@@ -171,9 +172,9 @@ impl Follower {
     fn build(&mut self, old: Option<&Generation>) -> Result<(), Trouble> {
         let mut begun: Option<Generation> = None;
         let Self { source, copy, clock, .. } = self;
-        source.read_book(clock.now(), |stands, sales| {
+        source.read_book(clock.now(), |(stands, taken), sales| {
             if begun.is_none() {
-                let generation = Generation::new(stands.clone());
+                let generation = Generation::new(stands.clone(), taken.clone());
                 copy.begin(&generation)?;
                 begun = Some(generation);
             }
@@ -194,6 +195,11 @@ impl Follower {
             let followed = self.follow(generation)?;
             let Some((generation, next)) = followed else { return Ok(()) };
             stepped = next;
+            if stepped == Stepped::Idle && generation.reached() < generation.taken.furthest() {
+                return Err(Trouble::Odd(
+                    "the book has heard more than can be read of the log here".to_owned(),
+                ));
+            }
             if stepped == Stepped::Idle && self.copy.switch(&generation, old)? {
                 self.serve(generation);
                 return Ok(());
@@ -208,7 +214,8 @@ impl Follower {
         let mut stepped = Stepped::Idle;
         for feed in self.source.log() {
             let Some(from) = generation.stands.get(feed.cursor()).copied() else { return Ok(None) };
-            let Some(Next { to, entries }) = next(feed.as_ref(), from)? else { continue };
+            let next = next(feed.as_ref(), from, &generation.taken)?;
+            let Some(Next { to, entries }) = next else { continue };
             let changes = changes(entries.iter().map(Arc::as_ref));
             let changes =
                 changes.ok_or_else(|| Trouble::Odd("more was sold than can be counted".to_owned()))?;
@@ -223,8 +230,7 @@ impl Follower {
 
     fn serve(&mut self, generation: Generation) {
         if let Some(feed) = self.source.log().first() {
-            let reached = generation.stands.values().map(|stand| stand.position).min().unwrap_or_default();
-            self.shared.progress.reached(feed.log(), reached);
+            self.shared.progress.reached(feed.log(), generation.reached());
         }
         self.serving = Some(generation);
     }
@@ -288,8 +294,8 @@ struct Next {
     entries: Vec<Arc<Entry>>,
 }
 
-/// The rows of a lane after `from`; `None` if there is nothing new.
-fn next(feed: &dyn Feed, from: Stand) -> Result<Option<Next>, Trouble> {
+/// The rows of a lane after `from`, without those that are `taken` already; `None` if there is nothing new.
+fn next(feed: &dyn Feed, from: Stand, taken: &Taken) -> Result<Option<Next>, Trouble> {
     // Before the rows: up to there, no row means none of concern.
     let reach = feed.reach();
     let mut rows = feed.after(from.position, ROWS)?;
@@ -306,6 +312,7 @@ fn next(feed: &dyn Feed, from: Stand) -> Result<Option<Next>, Trouble> {
     {
         return Err(Trouble::Odd(format!("rows of {} are missing after {}", feed.log(), from.position.0)));
     }
+    rows.retain(|(position, entry)| !taken.has(entry.key, *position));
     let entries = rows.into_iter().map(|(_, entry)| entry).collect();
     Ok(Some(Next { to: Stand { position: to, ..from }, entries }))
 }

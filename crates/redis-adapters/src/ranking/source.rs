@@ -4,13 +4,16 @@ use super::copy::{KEPT_DAYS, Stand, Stands, Trouble};
 use kernel::ids::ProductId;
 use kernel::{DomainName, Key, Record, Timestamp, Value};
 use ranking::Sale;
-use runtime::ports::store::{Compare, Cursor, LogState, Position, Query, Reader, StoreError};
+use runtime::feed::Taken;
+use runtime::ports::store::{Compare, Cursor, LogState, Position, Query, Reader};
 use runtime::{Feed, System};
 use smol_str::SmolStr;
 use std::sync::Arc;
 
 /// Rows of the book read at a time.
 const PAGE: u32 = 5_000;
+/// More cursors than any database has.
+const CURSORS: u32 = 100_000;
 
 /// The log and the book.
 #[derive(Clone)]
@@ -67,12 +70,13 @@ impl Source {
         Ok(Verdict::Follow)
     }
 
-    /// The book as of one moment: where it stands, and every row from `today`'s longest window on, a page at a time and by day.
+    /// The book as of one moment: where it stands, what it holds beyond that, and every row from `today`'s longest window on, a page at a
+    /// time and by day.
     pub(crate) fn read_book(
         &self,
         today: Timestamp,
-        mut page: impl FnMut(&Stands, &[Sale]) -> Result<(), Trouble>,
-    ) -> Result<Stands, Trouble> {
+        mut page: impl FnMut(&(Stands, Taken), &[Sale]) -> Result<(), Trouble>,
+    ) -> Result<(), Trouble> {
         let snapshot = self.book.snapshot()?;
         let stands = self.stands(snapshot.as_ref())?;
         let first = Value::Int(today.day() - KEPT_DAYS + 1);
@@ -83,29 +87,30 @@ impl Source {
             page(&stands, &sales)?;
             match rows.last().filter(|_| rows.len() == PAGE as usize) {
                 Some(last) => query = query.after(Key::of_row(Sale::TABLE, last)),
-                None => return Ok(stands),
+                None => return Ok(()),
             }
         }
     }
 
-    /// Where the book stands: its cursors have passed whatever concerns it up to there, and nothing after it.
-    fn stands(&self, book: &dyn Reader) -> Result<Stands, Trouble> {
-        let mut stands = Stands::new();
+    /// Where the book stands: it has taken in whatever concerns it up to there, and of what comes after only what is said besides. It may
+    /// follow the log in lanes where the copy follows it whole.
+    fn stands(&self, book: &dyn Reader) -> Result<(Stands, Taken), Trouble> {
+        let rows = book.query(&Query::of(Cursor::TABLE, CURSORS))?;
+        let cursors: Vec<Cursor> = rows.iter().map(shop::facts::read).collect::<Result<_, _>>()?;
+        let (mut stands, mut besides) = (Stands::new(), Taken::default());
         for feed in &self.log {
-            let cursor = feed.cursor();
-            let position = match self.is_together {
-                true => book.log_state()?.head,
-                false => {
-                    let key = Key::from((SmolStr::new(cursor),));
-                    let row = book.load(Cursor::TABLE, &[key])?.into_iter().next();
-                    let row = row.as_ref().map(Cursor::from_row).transpose();
-                    let row = row.map_err(|error| StoreError::Unusable(format!("cursors: {error}")))?;
-                    Position(row.map_or(0, |row| u64::try_from(row.position).unwrap_or(0)))
-                }
+            let lane = cursors.iter().find(|cursor| cursor.source == feed.cursor());
+            let position = if self.is_together {
+                book.log_state()?.head
+            } else if feed.cursor() == feed.log() {
+                besides = Taken::of(feed.log(), &cursors);
+                besides.through()
+            } else {
+                Position(lane.map_or(0, |cursor| u64::try_from(cursor.position).unwrap_or(0)))
             };
-            stands.insert(cursor.to_owned(), Stand { epoch: feed.state()?.epoch, position });
+            stands.insert(feed.cursor().to_owned(), Stand { epoch: feed.state()?.epoch, position });
         }
-        Ok(stands)
+        Ok((stands, besides))
     }
 }
 
