@@ -40,6 +40,8 @@ pub(crate) struct Book {
     pub(crate) reader: Arc<dyn Reader>,
     pub(crate) tail: Arc<Tail>,
     sold: BTreeMap<(i64, u128), i64>,
+    /// Whether the book is in the database whose log it follows.
+    is_together: bool,
     pub(crate) now: Timestamp,
 }
 
@@ -51,11 +53,23 @@ impl Book {
         let reader = store.reader();
         let tail = Tail::new("order", Arc::clone(&reader)).unwrap();
         let now = runtime::adapters::SystemClock::default().now();
-        Self { store, reader, tail, sold: BTreeMap::new(), now }
+        Self { store, reader, tail, sold: BTreeMap::new(), is_together: true, now }
     }
 
     pub(crate) fn source(&self) -> Source {
-        Source::new(vec![Arc::clone(&self.tail) as Arc<dyn Feed>], Arc::clone(&self.reader), true)
+        Source::new(vec![Arc::clone(&self.tail) as Arc<dyn Feed>], Arc::clone(&self.reader), self.is_together)
+    }
+
+    /// From now on it follows the orders' log in two lanes, and has taken in all of the one that everything travels in.
+    pub(crate) fn follow_in_lanes(&mut self) {
+        self.is_together = false;
+        let head = i64::try_from(self.head().0).unwrap();
+        let lanes = [("order/0/2", 0), ("order/1/2", head)].map(|(lane, position)| {
+            let row = Cursor { source: lane.into(), epoch: Uuid::from_u128(7), position }.to_row();
+            Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) }
+        });
+        self.store.begin().unwrap();
+        self.store.commit(&lanes, &[]).unwrap();
     }
 
     /// Sells `lines` so many days ago.

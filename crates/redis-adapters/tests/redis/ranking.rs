@@ -56,6 +56,19 @@ fn busy_book() -> Book {
 }
 
 #[test]
+fn what_the_book_heard_in_a_lane_that_is_further_is_not_counted_again() {
+    let redis = Redis::start().unwrap();
+    let mut book = busy_book();
+    book.follow_in_lanes();
+    let mut kept = Kept::new(&book, &redis.url());
+    kept.catch_up();
+    kept.agrees(&book);
+    book.sell(0, &[(1, 7)]);
+    kept.catch_up();
+    kept.agrees(&book);
+}
+
+#[test]
 fn the_copy_shows_what_the_book_shows_through_every_window() {
     let redis = Redis::start().unwrap();
     let mut book = busy_book();
