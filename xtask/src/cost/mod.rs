@@ -8,17 +8,19 @@
 mod ours;
 mod plain;
 mod spent;
+mod spread;
 mod table;
 
 use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use services::{Part, Postgres};
+use services::{Kafka, Part, Postgres};
 
 use crate::run;
 use ours::{Door, Ours};
 use plain::Plain;
+use spread::Spread;
 use table::Measured;
 
 /// How much is measured.
@@ -39,6 +41,9 @@ pub(crate) struct Cost {
     /// Only these topologies.
     #[arg(long, value_delimiter = ',', default_value = "monolith,seven-services")]
     topologies: Vec<String>,
+    /// This topology with a process a unit, too, and Kafka between them.
+    #[arg(long, value_name = "TOPOLOGY")]
+    spread: Option<String>,
     /// More arguments of `jumun bench`, after `--`.
     #[arg(last = true)]
     bench: Vec<String>,
@@ -69,6 +74,11 @@ pub(crate) fn run(asked: &Cost) -> Result<ExitCode> {
     let built = run::stream(&mut run::cargo(&["build", "--release", "--package", "jumun", "--locked"])?)?;
     ensure!(built.success(), "jumun does not build");
     let server = Postgres::with(SETTINGS)?;
+    let kafka = asked
+        .spread
+        .as_ref()
+        .map(|_| services::install(Part::Kafka).and_then(|()| Kafka::start()))
+        .transpose()?;
     let plain = Plain::new(&server)?;
     let mut measured = Measured::default();
     for round in 1..=asked.rounds {
@@ -83,8 +93,14 @@ pub(crate) fn run(asked: &Cost) -> Result<ExitCode> {
                     let ours = Ours { topology, load, door, in_flight, more: &asked.bench };
                     let one = ours.run(&server, asked.orders)?;
                     println!("round {round}: {ours}: {one}");
-                    measured.ours(&ours, one);
+                    measured.ours(topology, load, door, in_flight, one);
                 }
+            }
+            if let Some((kafka, topology)) = kafka.as_ref().zip(asked.spread.as_deref()) {
+                let spread = Spread { topology, load, in_flight: 256 };
+                let one = spread.run(&server, kafka, asked.orders)?;
+                println!("round {round}: {spread}: {one}");
+                measured.ours(topology, load, Door::Spread, 256, one);
             }
         }
     }

@@ -17,6 +17,8 @@ pub(super) enum Door {
     Direct,
     /// Through HTTP, with the client in the same process.
     Http,
+    /// Through HTTP and a gateway, with a process a unit and Kafka between them.
+    Spread,
 }
 
 /// One way to run Jumun.
@@ -63,19 +65,29 @@ impl Ours<'_> {
         let said = run::capture(&mut command)?;
         let spent = Spent::read(server)?.since(before);
         let result: Value = serde_json::from_str(&said).context("jumun bench prints one document")?;
-        ensure!(result["audit"]["clean"] == true, "{self}: the books do not agree");
-        ensure!(result["outcomes"]["CONFIRMED"] == orders, "{self}: {}", result["outcomes"]);
-        let rate = result["orders_per_second"].as_f64().context("jumun bench says how many a second")?;
-        Ok((rate, spent))
+        Ok((read_rate(&result, orders).with_context(|| self.to_string())?, spent))
     }
+}
+
+/// Orders a second, if all were confirmed and the books agree.
+pub(super) fn read_rate(result: &Value, orders: u32) -> Result<f64> {
+    ensure!(result["audit"]["clean"] == true, "the books do not agree");
+    ensure!(result["outcomes"]["CONFIRMED"] == orders, "not all were confirmed: {}", result["outcomes"]);
+    result["orders_per_second"].as_f64().context("jumun bench says how many a second")
 }
 
 impl std::fmt::Display for Ours<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let door = match self.door {
-            Door::Direct => "direct",
-            Door::Http => "HTTP",
-        };
-        write!(f, "{}, {door}, {}, {} in flight", self.topology, self.load, self.in_flight)
+        write!(f, "{}, {}, {}, {} in flight", self.topology, self.door, self.load, self.in_flight)
+    }
+}
+
+impl std::fmt::Display for Door {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Direct => "direct",
+            Self::Http => "HTTP",
+            Self::Spread => "spread out",
+        })
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use super::Load;
-use super::ours::{Door, Ours};
+use super::ours::Door;
 use super::spent::One;
 
 /// Everything that was measured.
@@ -22,9 +22,8 @@ impl Measured {
         self.plain.entry((load, clients)).or_default().push(one);
     }
 
-    pub(super) fn ours(&mut self, how: &Ours<'_>, one: One) {
-        let key = (how.topology.to_owned(), how.load, how.door, how.in_flight);
-        self.ours.entry(key).or_default().push(one);
+    pub(super) fn ours(&mut self, topology: &str, load: Load, door: Door, in_flight: u32, one: One) {
+        self.ours.entry((topology.to_owned(), load, door, in_flight)).or_default().push(one);
     }
 
     /// The plain side's best, and with [`AT`] clients (if it was given so many): orders a second.
@@ -63,7 +62,6 @@ impl fmt::Display for Measured {
             line(f, "plain", *load, *clients, &median(ones), self.compared(*load))?;
         }
         for ((topology, load, door, in_flight), ones) in &self.ours {
-            let door = if *door == Door::Direct { "direct" } else { "HTTP" };
             let name = format!("`{topology}`, {door}");
             line(f, &name, *load, *in_flight, &median(ones), self.compared(*load))?;
         }
