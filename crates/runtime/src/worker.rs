@@ -100,6 +100,8 @@ pub struct Worker {
     look_at: Duration,
     listen_at: Option<Duration>,
     save_at: Duration,
+    /// Whether a followed log is refused, and an operator was told.
+    is_deaf: bool,
     pruning: Option<Pruning>,
 }
 
@@ -168,6 +170,7 @@ impl Worker {
             look_at: Duration::ZERO,
             listen_at: None,
             save_at: Duration::ZERO,
+            is_deaf: false,
             pruning: None,
         };
         if let Some(horizon) = prune::stored_horizon(worker.reader.as_ref())? {
@@ -212,16 +215,30 @@ impl Worker {
             }
             match self.gather(elapsed, now) {
                 Ok(work) if work.is_empty() => {
+                    self.is_deaf = false;
                     return if self.prune() { Stepped::Worked } else { self.idle(elapsed) };
                 }
                 Ok(work) => self.pending.push_back(work),
                 Err(error) => {
-                    tracing::error!(database = %self.name, %error, "a followed log could not be read; trying again");
+                    self.hear_nothing(&error);
                     return Stepped::Idle(Some(self.config.retry.cap));
                 }
             }
         }
         self.run_pending()
+    }
+
+    /// A log that cannot be read now may be later. One that is not what it was waits for an operator, who is told once.
+    fn hear_nothing(&mut self, error: &StoreError) {
+        match error {
+            StoreError::Unusable(why) if !std::mem::replace(&mut self.is_deaf, true) => {
+                self.signals.alert(&self.name, "log_refused", why);
+            }
+            StoreError::Unusable(_) => {}
+            error => {
+                tracing::error!(database = %self.name, %error, "a followed log could not be read; trying again");
+            }
+        }
     }
 
     /// What waits: first what others said (to finish what is under way before beginning more), then commands, then what is due.

@@ -38,6 +38,9 @@ pub(crate) struct Up {
     instances: u32,
     #[command(flatten)]
     kafka: KafkaArgs,
+    /// Believe this database's present state although others have read further in its log (it was restored from a backup)
+    #[arg(long = "new-epoch", value_name = "DATABASE")]
+    new_epochs: Vec<String>,
 }
 
 /// How long a unit that ended by itself is left alone before it is started again.
@@ -56,6 +59,7 @@ impl Up {
         let (topology, _) = Domains::new(config.policies.clone())
             .place(&text)
             .with_context(|| format!("topology {}", config.file.topology))?;
+        jumun::databases::start_epochs(&config, &self.new_epochs)?;
         std::fs::create_dir_all(&config.file.data)
             .with_context(|| format!("the data folder {} cannot be made", config.file.data.display()))?;
         block_on(async {
