@@ -23,22 +23,37 @@ fn signal(signal: &str, process: u32) {
     assert!(sent.success());
 }
 
-/// Places an order, again under the same key until it is taken: what a careful client does.
-async fn insist(shop: &Shop, token: &str, key: &str, body: &Value) -> Answer {
+/// What may become of an order that is asked for again then.
+#[derive(Clone, Copy)]
+struct Again {
+    statuses: &'static [u16],
+    /// Whether there may be no answer.
+    none: bool,
+}
+
+/// Whatever a process that is killed leaves its callers with.
+const KILLED: Again = Again { statuses: &[202, 409, 502, 503], none: true };
+/// What one that ends in order may leave them with: it is not settled yet, or the unit is not there for a moment.
+const RESTARTED: Again = Again { statuses: &[202, 409, 503], none: false };
+
+/// Places an order, again under the same key until it is settled: what a careful client does.
+async fn insist(shop: &Shop, token: &str, key: &str, body: &Value, again: Again) -> Answer {
     loop {
         let ask = shop.client.ask(Method::POST, "/v1/orders").by(token).key(key).prefer("wait=60");
-        match ask.json(body).send().await {
-            answer if answer.status == 201 => return answer,
-            answer => {
-                assert!([202, 409, 502, 503].contains(&answer.status), "{} {}", answer.status, answer.text);
+        match ask.json(body).try_send().await {
+            Ok(answer) if answer.status == 201 => return answer,
+            Ok(answer) => {
+                assert!(again.statuses.contains(&answer.status), "{} {}", answer.status, answer.text);
             }
+            Err(error) => assert!(again.none, "{error}"),
         }
     }
 }
 
 /// Asks until the system says that every unit is ready again.
 async fn until_ready(shop: &Shop) {
-    while shop.client.get("", "/readyz").await.status != 200 {
+    let ready = || shop.client.ask(Method::GET, "/readyz").try_send();
+    while ready().await.map(|answer| answer.status).ok() != Some(200) {
         tokio::task::yield_now().await;
     }
 }
@@ -58,7 +73,7 @@ async fn orders_around(shop: &Shop, kim: &Person, mug: &str, name: &str, harm: i
             _ => json!({"lines": lines(mug, 1), "card_token": "tok_ok"}),
         };
         let key = format!("{name} {n}");
-        let answer = insist(shop, &kim.token, &key, &body).await;
+        let answer = insist(shop, &kim.token, &key, &body, KILLED).await;
         (key, body, answer)
     });
     let taken = orders.buffer_unordered(AT_ONCE).collect().await;
@@ -69,7 +84,7 @@ async fn orders_around(shop: &Shop, kim: &Person, mug: &str, name: &str, harm: i
 /// What was taken is there as it was, nothing waits for an operator, and the books agree.
 async fn nothing_is_lost(home: &Home, shop: Shop, kim: &Person, taken: &[Taken]) {
     for (key, body, answer) in taken {
-        let again = insist(&shop, &kim.token, key, body).await;
+        let again = insist(&shop, &kim.token, key, body, KILLED).await;
         assert_eq!((again.id(), again.str("status")), (answer.id(), answer.str("status")), "{key}");
     }
     let letters = shop.client.get(&shop.admin, "/v1/admin/dead-letters").await;
@@ -91,7 +106,8 @@ async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str
     let units = processes(&shop);
     assert!(!units.is_empty() && shop.serving.told.units.contains_key("gateway"), "{units:?}");
     let mut taken = Vec::new();
-    for (unit, process) in units {
+    let gateway = shop.serving.told.units["gateway"].1;
+    for (unit, process) in units.into_iter().chain([("gateway".to_owned(), gateway)]) {
         taken.extend(orders_around(&shop, &kim, &mug, &unit, || signal("-KILL", process)).await);
     }
     nothing_is_lost(&home, shop, &kim, &taken).await;
@@ -190,6 +206,11 @@ async fn while_a_unit_does_not_answer_nothing_is_guessed() {
         assert!(refused.header("retry-after").is_some());
         until_ready(&shop).await;
     }
+    signal("-STOP", process("ranking"));
+    let overview = shop.client.get(&shop.admin, "/v1/admin/overview").await;
+    signal("-CONT", process("ranking"));
+    let unreachable = (overview.status, &overview.body["unreachable"]);
+    assert_eq!(unreachable, (200, &json!(["ranking"])), "{}", overview.text);
     signal("-STOP", process("product"));
     // The catalogue is known to the orders' unit: the order is taken, and waits for its stock.
     let taken =
@@ -263,6 +284,7 @@ async fn units_are_started_anew_one_by_one_and_no_order_fails() {
                 &kim.token,
                 &format!("{unit} {n}"),
                 &json!({"lines": lines(mug, 1), "points": 1_000}),
+                RESTARTED,
             )
             .await
         });
