@@ -115,10 +115,20 @@ async fn refused_logs(shop: &Shop) -> i64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_units_are_apart_followers_of_a_backup_say_so_until_its_epoch_begins() {
-    let (home, saved) = sold_since("spread:seven-services", "product").await;
+    let home = Home::new("spread:seven-services");
+    let shop = Shop::open(&home).await;
+    let mug = shop.product("MUG", 1_000, 5).await;
+    shop.serving.stop();
+    let saved = Saved::of(&home.data().join("product.db"));
+    let shop = Shop::open(&home).await;
+    for sku in ["PEN", "INK"] {
+        shop.product(sku, 100, 5).await;
+    }
+    buy(&shop, "lee", &mug).await;
+    shop.serving.stop();
     saved.restore();
     let shop = Shop::open(&home).await;
-    // Order has heard of lee's mug. (Others may have ended before they heard what does not concern them.)
+    // Order has heard of lee's mug, and of what was said before. (Others may have ended before they heard what does not concern them.)
     while refused_logs(&shop).await == 0 {
         tokio::task::yield_now().await;
     }
