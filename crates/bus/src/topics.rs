@@ -49,12 +49,13 @@ fn held_to(admin: &AdminClient<Quiet>, topic: &str, wanted: u32, stop: &Stop) ->
     for _ in 0..LOOKS {
         let metadata = admin.inner().fetch_metadata(Some(topic), ANSWER)?;
         let found = metadata.topics().iter().find(|found| found.name() == topic);
-        let found = found.filter(|found| found.error().is_none()).map_or(0, |found| found.partitions().len());
-        if u32::try_from(found).is_ok_and(|found| found == wanted) {
-            return Ok(());
-        }
-        if found > 0 {
-            return Err(BusError::Partitions { topic: topic.to_owned(), found, wanted });
+        let partitions =
+            found.filter(|found| found.error().is_none()).map_or(&[][..], |found| found.partitions());
+        let found = partitions.len();
+        match u32::try_from(found) {
+            Ok(count) if count == wanted && partitions.iter().all(|one| one.leader() >= 0) => return Ok(()),
+            Ok(count) if count == wanted || count == 0 => {}
+            _ => return Err(BusError::Partitions { topic: topic.to_owned(), found, wanted }),
         }
         stop.wait(BETWEEN);
         if stop.is_told() {

@@ -304,11 +304,16 @@ impl Follower {
 
     /// Goes on until `condition` holds.
     pub(crate) fn until(&mut self, what: &str, condition: impl Fn(&Self) -> bool) {
-        for _ in 0..LOOKS {
+        // Every record wakes the door: only looks that found nothing count.
+        let (mut in_vain, mut known) = (0, None);
+        while in_vain < LOOKS {
             self.step(true);
             if condition(self) {
                 return;
             }
+            let now = Some((self.heard.values().map(Vec::len).sum::<usize>(), self.through()));
+            in_vain = if now == known { in_vain + 1 } else { 0 };
+            known = now;
             self.door.wait(Some(LOOK));
         }
         panic!("it never came to it: {what}; heard {:?}, {:?}", self.heard, self.error);

@@ -102,9 +102,13 @@ impl ReplayLog {
             let (mut store, _) = databases::open_store(&config.storage(), &registry, database, CACHE_KIB)
                 .with_context(|| format!("database {}", database.name))?;
             replay::rewind(store.as_mut(), &cursors, to)?;
-            for replay::Beyond { cursor, at } in cursors {
-                say(format_args!("{} hears {cursor} again: {} → {}", database.name, at.0, to.0))?;
-            }
+            let furthest = cursors.iter().map(|beyond| beyond.at).max().unwrap_or(to);
+            let lanes =
+                if cursors.len() > 1 { format!(" ({} cursors)", cursors.len()) } else { String::new() };
+            say(format_args!(
+                "{} hears {} again: {} → {}{lanes}",
+                database.name, self.log, furthest.0, to.0
+            ))?;
         }
         Ok(Ended::Well)
     }

@@ -92,14 +92,15 @@ impl Plan {
     }
 }
 
-/// What it tells of itself beside its address, up to the word that it is ready. (The documentation is the gateway's.)
+/// What it tells of itself beside its address, up to the word that it is ready. (The documentation is the gateway's, and Kafka is
+/// everybody's.)
 async fn told(lines: &mut Lines<BufReader<ChildStdout>>) -> Vec<String> {
     let mut told = Vec::new();
     while let Ok(Some(line)) = lines.next_line().await {
         if line == READY {
             break;
         }
-        if !line.trim_start().starts_with("documentation") {
+        if !["documentation", "Kafka"].iter().any(|said| line.trim_start().starts_with(said)) {
             told.push(line);
         }
     }

@@ -201,6 +201,9 @@ fn announce(config: &Config, children: &[Child]) {
     for child in children.iter().filter(|child| child.name() != SIMULATOR) {
         println!("  unit {}  {}  process {}", child.name(), child.url(), child.id());
     }
+    if let Some(kafka) = &config.kafka {
+        println!("  Kafka          {} (topics {}, …)", kafka.bootstrap, kafka.topic("order"));
+    }
     println!("  documentation  {gateway}/docs");
     // What a unit has to tell at its start: the administrator, where the PG simulator is.
     for line in children.iter().flat_map(Child::told) {
