@@ -39,7 +39,7 @@ impl Spread<'_> {
         let ran = self.measure_in(server, kafka, orders, &name, &folder);
         for database in server.run("postgres", "SELECT datname FROM pg_database")?.lines() {
             if database.starts_with(&name) {
-                server.run("postgres", &format!("DROP DATABASE {database}"))?;
+                server.run("postgres", &format!("DROP DATABASE \"{database}\""))?;
             }
         }
         std::fs::remove_dir_all(&folder)?;
