@@ -139,51 +139,14 @@ pub enum Read {
 #[serde(deny_unknown_fields)]
 pub struct Condition {
     column: String,
-    compare: Comparison,
+    compare: Compare,
     value: Cell,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Comparison {
-    Is,
-    Below,
-    AtMost,
-    Above,
-    AtLeast,
-    Present,
-}
-
-impl From<Compare> for Comparison {
-    fn from(compare: Compare) -> Self {
-        match compare {
-            Compare::Is => Self::Is,
-            Compare::Below => Self::Below,
-            Compare::AtMost => Self::AtMost,
-            Compare::Above => Self::Above,
-            Compare::AtLeast => Self::AtLeast,
-            Compare::Present => Self::Present,
-        }
-    }
-}
-
-impl From<Comparison> for Compare {
-    fn from(comparison: Comparison) -> Self {
-        match comparison {
-            Comparison::Is => Self::Is,
-            Comparison::Below => Self::Below,
-            Comparison::AtMost => Self::AtMost,
-            Comparison::Above => Self::Above,
-            Comparison::AtLeast => Self::AtLeast,
-            Comparison::Present => Self::Present,
-        }
-    }
 }
 
 fn conditions(filters: &[Filter]) -> Vec<Condition> {
     let condition = |filter: &Filter| Condition {
         column: filter.column.to_owned(),
-        compare: filter.compare.into(),
+        compare: filter.compare,
         value: Cell::from(&filter.value),
     };
     filters.iter().map(condition).collect()
@@ -259,7 +222,7 @@ fn column(table: &'static Table, name: &str) -> Result<&'static str, Fault> {
 
 fn filters(table: &'static Table, conditions: Vec<Condition>) -> Result<Vec<Filter>, Fault> {
     let filter = |Condition { column: name, compare, value }: Condition| {
-        Ok(Filter { column: column(table, &name)?, compare: compare.into(), value: value.value()? })
+        Ok(Filter { column: column(table, &name)?, compare, value: value.value()? })
     };
     conditions.into_iter().map(filter).collect()
 }

@@ -24,10 +24,7 @@ const AT_ONCE: usize = 8;
 
 /// A system that has patience with its broker.
 fn patient(topology: &str) -> Home {
-    Home::new(topology)
-        .with("JUMUN_KAFKA__PARTITIONS", "3")
-        .with("JUMUN_DEADLINE_S", "600")
-        .with("JUMUN_PG__BUDGET_S", "600")
+    Home::patient(topology).with("JUMUN_KAFKA__PARTITIONS", "3")
 }
 
 /// A shop that hears over Kafka, with one customer and one product.

@@ -100,7 +100,7 @@ fn processes(shop: &Shop) -> Vec<(String, u32)> {
 }
 
 async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str) {
-    let home = Home::new(topology).with("JUMUN_PG__BUDGET_S", "60");
+    let home = Home::patient(topology);
     let shop = Shop::open(&home).await;
     let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
     let units = processes(&shop);
@@ -116,7 +116,7 @@ async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_their_postgresql() {
     let postgres = Postgres::start().unwrap();
-    let home = Home::new("spread:validated-async").with("JUMUN_PG__BUDGET_S", "60");
+    let home = Home::patient("spread:validated-async");
     let home = home.with("JUMUN_DATABASE", &postgres.url("twins"));
     let shop = Shop::of(home.start_with(&["--instances", "2"])).await;
     let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
@@ -148,7 +148,7 @@ async fn two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders_and_lose_none() {
     let (postgres, redis) = (Postgres::start().unwrap(), Redis::start().unwrap());
-    let home = Home::new("spread:validated-async").with("JUMUN_PG__BUDGET_S", "60");
+    let home = Home::patient("spread:validated-async");
     let home =
         home.with("JUMUN_DATABASE", &postgres.url("guarded")).with("JUMUN_RANKING__REDIS", &redis.url());
     let home = home.with("JUMUN_GUARD__REDIS", &redis.url()).with("JUMUN_GUARD__TTL_S", "1");
@@ -268,7 +268,7 @@ async fn units_answer_each_other_and_nobody_else() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn units_are_started_anew_one_by_one_and_no_order_fails() {
-    let home = Home::new("spread:seven-services").with("JUMUN_PG__BUDGET_S", "60");
+    let home = Home::patient("spread:seven-services");
     let shop = Shop::open(&home).await;
     let kim = shop.person("kim", 10_000_000).await;
     let mug = shop.product("MUG", 1_000, 1_000_000).await;

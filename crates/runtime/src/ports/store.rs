@@ -4,6 +4,7 @@
 use kernel::state::Write;
 use kernel::table::{Key, Row, Table, Value};
 use kernel::{Timestamp, record};
+use serde::{Deserialize, Serialize};
 use smol_str::SmolStr;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -125,7 +126,8 @@ pub trait Store: Send {
 }
 
 /// How a filter compares: integers by value, everything else byte by byte. With NULL on either side nothing holds but `Is` NULL.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Compare {
     /// Equal.
     Is,

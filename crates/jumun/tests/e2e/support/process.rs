@@ -37,6 +37,11 @@ impl Home {
             .with("JUMUN_PG__BUDGET_S", "4")
     }
 
+    /// One whose orders have time: however long an outage takes on this machine, none is given up for it.
+    pub(crate) fn patient(topology: &str) -> Self {
+        Self::new(topology).with("JUMUN_DEADLINE_S", "600").with("JUMUN_PG__BUDGET_S", "600")
+    }
+
     /// A system as it comes, with nothing configured. `spread:NAME` is a topology with a process per unit, and a gateway before them.
     pub(crate) fn bare(topology: &str) -> Self {
         let folder = TempDir::new().unwrap();
