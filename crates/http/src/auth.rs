@@ -1,10 +1,9 @@
 //! Passwords, access tokens, refresh tokens: made and compared here, kept by the user domain.
 
+mod passwords;
+
 use crate::extract::one_header;
 use crate::problem::Problem;
-use argon2::Argon2;
-use argon2::password_hash::rand_core::OsRng;
-use argon2::password_hash::{PasswordHash as Phc, PasswordHasher, PasswordVerifier, SaltString};
 use axum::http::{HeaderMap, header};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -16,8 +15,9 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::Semaphore;
-use user::{PasswordHash, Role, TokenHash, User};
+use user::{Role, TokenHash, User};
+
+pub use passwords::{PASSWORD_MAX, PASSWORD_MIN, Passwords, hash};
 
 /// How long an access token can be used.
 pub const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -25,10 +25,6 @@ pub const ACCESS_LIFE: Duration = Duration::from_secs(15 * 60);
 pub const REFRESH_LIFE: Duration = Duration::from_secs(14 * 24 * 3_600);
 /// How far the clocks of those who make and those who check tokens may differ.
 const LEEWAY: Duration = Duration::from_secs(30);
-/// The fewest characters of a new password.
-pub const PASSWORD_MIN: usize = 8;
-/// The most; hashing takes its time, but not without end.
-pub const PASSWORD_MAX: usize = 256;
 /// The shortest signing key, in bytes: as long as what HS256 makes of it.
 pub const SHORTEST_KEY: usize = 32;
 
@@ -106,73 +102,6 @@ impl Tokens {
     }
 }
 
-/// Hashes and compares passwords (argon2id), a few at a time: each takes a core and 19 MiB for a while.
-pub struct Passwords {
-    permits: Semaphore,
-    nobodys: PasswordHash,
-}
-
-/// How many passwords are hashed at once.
-const AT_ONCE: usize = 2;
-/// How long one waits for its turn.
-const TURN: Duration = Duration::from_secs(10);
-
-impl Passwords {
-    /// A hasher. It makes one hash at once, for those who try addresses that nobody has.
-    ///
-    /// # Errors
-    /// If nothing can be hashed.
-    pub fn new() -> Result<Self, argon2::password_hash::Error> {
-        let (nobody, _) = refresh_token().map_err(|_| argon2::password_hash::Error::Crypto)?;
-        Ok(Self { permits: Semaphore::new(AT_ONCE), nobodys: hash(&nobody)? })
-    }
-
-    /// The hash of a new password.
-    ///
-    /// # Errors
-    /// 503 if too many wait.
-    pub async fn hash(&self, password: Secret) -> Result<PasswordHash, Problem> {
-        let made = self.work(move || hash(password.expose())).await?;
-        made.map_err(|error| {
-            tracing::error!(%error, "a password could not be hashed");
-            Problem::internal()
-        })
-    }
-
-    /// Whether `password` is the one behind `known`. Without one it takes as long, and is not.
-    ///
-    /// # Errors
-    /// 503 if too many wait.
-    pub async fn is(&self, password: Secret, known: Option<PasswordHash>) -> Result<bool, Problem> {
-        let exists = known.is_some();
-        let against = known.unwrap_or_else(|| self.nobodys.clone());
-        let same = self.work(move || matches(password.expose(), &against)).await?;
-        Ok(exists && same)
-    }
-
-    async fn work<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Problem> {
-        let busy = || Problem::unavailable("too many wait to sign in; try again");
-        let turn = tokio::time::timeout(TURN, self.permits.acquire()).await;
-        let _permit = turn.map_err(|_| busy())?.map_err(|_| busy())?;
-        tokio::task::spawn_blocking(work).await.map_err(|_| Problem::internal())
-    }
-}
-
-/// The argon2id hash of a password, as a PHC string. Takes tens of milliseconds.
-///
-/// # Errors
-/// If it cannot be hashed.
-pub fn hash(password: &str) -> Result<PasswordHash, argon2::password_hash::Error> {
-    let salt = SaltString::generate(&mut OsRng);
-    let phc = Argon2::default().hash_password(password.as_bytes(), &salt)?;
-    Ok(PasswordHash::new(&phc.to_string()))
-}
-
-fn matches(password: &str, known: &PasswordHash) -> bool {
-    let parsed = Phc::new(known.phc());
-    parsed.is_ok_and(|phc| Argon2::default().verify_password(password.as_bytes(), &phc).is_ok())
-}
-
 /// Something a client sent that no log may ever show.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
@@ -218,7 +147,7 @@ mod tests {
     use super::*;
     use axum::http::HeaderValue;
     use serde_json::json;
-    use user::UserStatus;
+    use user::{PasswordHash, UserStatus};
     use uuid::Uuid;
 
     const KEY: &[u8] = b"a key of thirty-two bytes or more";
@@ -298,15 +227,6 @@ mod tests {
         for bad in [vec![], vec![good.as_str(), good.as_str()], vec!["Basic YTpi"], vec!["Bearer"]] {
             assert_eq!(ask(&bad), "TOKEN_REQUIRED", "{bad:?}");
         }
-    }
-
-    #[test]
-    fn passwords_are_compared_by_their_argon2id_hash() {
-        let known = hash("right").unwrap();
-        assert!(known.phc().starts_with("$argon2id$"));
-        assert!(matches("right", &known));
-        assert!(!matches("wrong", &known));
-        assert!(!matches("right", &PasswordHash::new("not a hash")));
     }
 
     #[test]
