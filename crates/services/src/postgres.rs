@@ -150,6 +150,22 @@ impl Postgres {
         command
     }
 
+    /// Has it speak TLS from now on, by a certificate and its key (PEM each), to those who ask for it. It is started again for that.
+    ///
+    /// # Errors
+    /// If the files cannot be written, or it does not start with them.
+    pub fn speak_tls(&self, certificate: &str, key: &str) -> Result<()> {
+        let account = self.service().account()?;
+        // It looks for them under these names, and refuses a key that others may read.
+        for (name, text) in [("server.crt", certificate), ("server.key", key)] {
+            let file = self.place().data().join(name);
+            write_secret(&file, text)?;
+            account.own_file(&file)?;
+        }
+        self.run("postgres", "ALTER SYSTEM SET ssl = on")?;
+        self.restart()
+    }
+
     /// Runs a statement in the database called `name`, beside whatever the test itself does, and returns what it answers: a line a
     /// row, `|` between columns.
     ///

@@ -1,8 +1,9 @@
 //! Where a database is, and connections to it.
 
 use super::error::store_error;
-use super::tls;
+use super::tls::Roots;
 use crate::Durability;
+use percent_encoding::percent_decode_str;
 use runtime::ports::store::StoreError;
 use std::fmt;
 use std::net::IpAddr;
@@ -25,7 +26,10 @@ const SETTINGS: &str = "-c plan_cache_mode=force_generic_plan -c enable_seqscan=
 
 /// A database on a server.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Server(Config);
+pub struct Server {
+    config: Config,
+    roots: Roots,
+}
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,19 +79,20 @@ impl fmt::Debug for Server {
 impl fmt::Display for Server {
     /// Host, port and database.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = match self.0.get_hosts().first() {
+        let host = match self.config.get_hosts().first() {
             Some(Host::Tcp(host)) => host.clone(),
             #[cfg(unix)]
             Some(Host::Unix(path)) => path.display().to_string(),
             None => "localhost".to_owned(),
         };
-        let port = self.0.get_ports().first().copied().unwrap_or(5432);
+        let port = self.config.get_ports().first().copied().unwrap_or(5432);
         write!(f, "{host}:{port}/{}", self.database())
     }
 }
 
 impl Server {
-    /// The database that a URL such as `postgres://user:password@host:5432/shop?sslmode=require` names.
+    /// The database that a URL such as `postgres://user:password@host:5432/shop?sslmode=require` names. With `sslrootcert=FILE` the
+    /// server is believed by the root certificates in there instead of the system's.
     ///
     /// # Errors
     /// What is wrong with it, without showing it: it may hold a password.
@@ -95,10 +100,7 @@ impl Server {
         if !url.starts_with("postgres://") && !url.starts_with("postgresql://") {
             return Err("a database is named by a URL like postgres://user@host:5432/name".to_owned());
         }
-        // Certificates are always verified, names too: these three mean the same here.
-        let url = url
-            .replace("sslmode=verify-full", "sslmode=require")
-            .replace("sslmode=verify-ca", "sslmode=require");
+        let (url, roots) = without_own_words(url)?;
         let config: Config =
             url.parse().map_err(|error: tokio_postgres::Error| match std::error::Error::source(&error) {
                 Some(cause) => format!("{error}: {cause}"),
@@ -110,21 +112,27 @@ impl Server {
         if config.get_dbname().is_none_or(str::is_empty) {
             return Err("the URL names no database: postgres://user@host:5432/name".to_owned());
         }
-        Ok(Self(config))
+        Ok(Self { config, roots })
     }
 
     /// The database's name.
     #[must_use]
     pub fn database(&self) -> &str {
-        self.0.get_dbname().unwrap_or_default()
+        self.config.get_dbname().unwrap_or_default()
     }
 
     /// Another database of the same server.
     #[must_use]
     pub fn with_database(&self, name: &str) -> Self {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         config.dbname(name);
-        Self(config)
+        Self { config, roots: self.roots.clone() }
+    }
+
+    /// Whom it is believed by.
+    #[cfg(test)]
+    pub(super) fn roots(&self) -> &Roots {
+        &self.roots
     }
 
     /// The same database by another port.
@@ -132,20 +140,20 @@ impl Server {
     pub(super) fn with_port(&self, port: u16) -> Self {
         // Hosts and ports can only be added to a configuration.
         let mut config = Config::new();
-        let old = &self.0;
+        let old = &self.config;
         config.host("127.0.0.1").port(port);
         config.user(old.get_user().unwrap_or_default()).password(old.get_password().unwrap_or_default());
         config.dbname(old.get_dbname().unwrap_or_default()).options(old.get_options().unwrap_or_default());
-        Self(config)
+        Self { config, roots: self.roots.clone() }
     }
 
     /// The tables of a schema of this name within the database, made like that if it is missing. For tests that need many databases.
     #[must_use]
     pub fn with_schema(&self, name: &str) -> Self {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         let options = format!("{} -c search_path={name}", config.get_options().unwrap_or_default());
         config.options(options.trim());
-        Self(config)
+        Self { config, roots: self.roots.clone() }
     }
 
     /// A connection, driven by a task of the executor that this is called on.
@@ -158,7 +166,7 @@ impl Server {
 
     /// As [`Self::connect`], with the driver's own error inside.
     async fn try_connect(&self, role: Role) -> Result<Result<Client, tokio_postgres::Error>, StoreError> {
-        let mut config = self.0.clone();
+        let mut config = self.config.clone();
         let own = config.get_options().unwrap_or_default();
         let options = format!("{SETTINGS} {} {own}", role.settings());
         config
@@ -168,7 +176,7 @@ impl Server {
             .keepalives_idle(Duration::from_secs(30));
         let connected = if self.needs_tls() {
             config.ssl_mode(SslMode::Require);
-            let tls = tls::connector()?;
+            let tls = self.roots.connector()?;
             tokio::time::timeout(PATIENCE, config.connect(tls)).await.map(|connected| {
                 connected.map(|(client, connection)| {
                     tokio::spawn(drive(connection));
@@ -187,8 +195,8 @@ impl Server {
         connected.map_err(|_| StoreError::Retry(format!("{self} does not answer")))
     }
 
-    /// On this machine there is nobody in between; elsewhere `prefer` would let whoever is in between choose.
-    fn needs_tls(&self) -> bool {
+    /// On this machine there is nobody in between; elsewhere `prefer` would let whoever is in between choose. Who names roots wants them used.
+    pub(super) fn needs_tls(&self) -> bool {
         let is_here = |host: &Host| match host {
             Host::Tcp(name) => {
                 name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
@@ -196,9 +204,14 @@ impl Server {
             #[cfg(unix)]
             Host::Unix(_) => true,
         };
-        match self.0.get_ssl_mode() {
+        match self.config.get_ssl_mode() {
             SslMode::Disable => false,
-            SslMode::Prefer => !self.0.get_hosts().iter().all(is_here),
+            SslMode::Prefer => {
+                let addresses = self.config.get_hostaddrs();
+                let all_here =
+                    self.config.get_hosts().iter().all(is_here) && addresses.iter().all(IpAddr::is_loopback);
+                self.roots != Roots::System || !all_here
+            }
             _ => true,
         }
     }
@@ -269,6 +282,28 @@ impl Server {
             .map_err(store_error)?;
         rows.iter().map(|row| row.try_get(0).map_err(store_error)).collect()
     }
+}
+
+/// The URL as the driver knows URLs, and what the rest of it means.
+fn without_own_words(url: &str) -> Result<(String, Roots), String> {
+    let host = url.find('@').unwrap_or(0);
+    let Some(query) = url[host..].find('?').map(|at| host + at + 1) else {
+        return Ok((url.to_owned(), Roots::System));
+    };
+    let (mut words, mut roots) = (Vec::new(), Roots::System);
+    for word in url[query..].split('&') {
+        match word.split_once('=') {
+            // Certificates are always verified, names too: these mean the same here.
+            Some(("sslmode", "verify-full" | "verify-ca")) => words.push("sslmode=require"),
+            Some(("sslrootcert", "system")) => roots = Roots::System,
+            Some(("sslrootcert", file)) => {
+                let file = percent_decode_str(file).decode_utf8();
+                roots = Roots::File(file.map_err(|_| "sslrootcert is not UTF-8")?.into_owned().into());
+            }
+            _ => words.push(word),
+        }
+    }
+    Ok((format!("{}{}", &url[..query], words.join("&")), roots))
 }
 
 /// Carries a connection's bytes until it ends. What ended it, its statements hear.

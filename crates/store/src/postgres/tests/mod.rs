@@ -9,6 +9,7 @@ mod plans;
 mod proxy;
 mod races;
 mod support;
+mod tls;
 
 use crate::conformance::{self, check_store, check_writers};
 use runtime::ports::store::StoreError;
