@@ -1,7 +1,7 @@
 //! A log that says what it is told, a follower that writes down what it hears, and a look into topics.
 
 use jumun_bus::record::{self, Framed, Place};
-use jumun_bus::{Heard, Listener, Relay, Settings};
+use jumun_bus::{Compression, Heard, Listener, Relay, Settings};
 use kernel::said::Entry;
 use kernel::state::Write;
 use kernel::{Key, Record as _, Timestamp, Trace};
@@ -35,6 +35,8 @@ pub(crate) fn settings(kafka: &Kafka, name: &str) -> Settings {
         bootstrap: kafka.bootstrap(),
         prefix: name.to_owned(),
         partitions: LANES,
+        // Where that is built in, every test here is one of it, too.
+        compression: if cfg!(feature = "zstd") { Compression::Zstd } else { Compression::Lz4 },
         ..Settings::default()
     }
 }
