@@ -61,6 +61,10 @@ impl Home {
         self.folder.path().join("data")
     }
 
+    fn log(&self) -> PathBuf {
+        self.folder.path().join("server.log")
+    }
+
     /// `jumun <arguments>` about this system, free of what the caller's environment configures.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jumun"));
@@ -92,8 +96,7 @@ impl Home {
     }
 
     pub(crate) fn start_with(&self, arguments: &[&str]) -> Serving {
-        let log_file = self.folder.path().join("server.log");
-        let log = File::options().create(true).append(true).open(&log_file).unwrap();
+        let log = File::options().create(true).append(true).open(self.log()).unwrap();
         let mut command = self.command(&[&[self.starts, "--listen", "127.0.0.1:0"], arguments].concat());
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let output = child.stdout.take().unwrap();
@@ -112,7 +115,7 @@ impl Home {
         let mut serving = Serving { child, told: Told::default(), reader: Some(reader) };
         match told(&lines) {
             Some(told) => serving.told = told,
-            None => panic!("the server did not start:\n{}", std::fs::read_to_string(&log_file).unwrap()),
+            None => panic!("the server did not start:\n{}", std::fs::read_to_string(self.log()).unwrap()),
         }
         serving
     }
@@ -130,6 +133,20 @@ impl Home {
         let (code, report) = self.audit();
         assert_eq!((code, &report["discrepancies"]["count"]), (Some(0), &serde_json::json!(0)), "{report:#}");
         assert!(!report["notes"].to_string().contains("not checked"), "{report:#}");
+    }
+}
+
+impl Drop for Home {
+    /// Of a test that fails, what its server said last is worth more than the folder that goes.
+    #[expect(clippy::print_stderr, reason = "heard by whoever runs the tests")]
+    fn drop(&mut self) {
+        const LINES: usize = 40;
+        if std::thread::panicking() {
+            let said = std::fs::read_to_string(self.log()).unwrap_or_default();
+            let lines: Vec<&str> = said.lines().collect();
+            let last = &lines[lines.len().saturating_sub(LINES)..];
+            eprintln!("the log of {} ends:\n{}", self.topology, last.join("\n"));
+        }
     }
 }
 
