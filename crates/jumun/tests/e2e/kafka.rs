@@ -1,13 +1,15 @@
 //! Kafka between units: words wait while it is away, and nothing is lost or done twice, however a shop comes to it and leaves it.
 
+use crate::support::figures::now;
 use crate::support::process::Serving;
+use crate::support::regulars::{KILLED_BEHIND, Regulars};
 use crate::support::shop::{Person, lines};
 use crate::support::{Answer, Client, Home, Shop};
 use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use services::{Kafka, Postgres};
-use std::process::Command;
+use std::time::Duration;
 
 in_topologies!(
     [
@@ -64,41 +66,12 @@ impl Stall {
         }
     }
 
-    /// Many orders at once, `midway` among them.
-    async fn buy(&self, what: &str, midway: impl Fn()) {
-        let midway = &midway;
-        let orders = stream::iter(0..ORDERS).map(|n| async move {
-            if n == ORDERS / 2 {
-                midway();
-            }
-            self.insist(&format!("{what} {n}"), &self.body(n)).await
-        });
+    /// Many orders at once.
+    async fn buy(&self, what: &str) {
+        let orders = stream::iter(0..ORDERS)
+            .map(|n| async move { self.insist(&format!("{what} {n}"), &self.body(n)).await });
         for answer in orders.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
             assert_eq!(answer.str("status"), "CONFIRMED", "{what}: {}", answer.text);
-        }
-    }
-
-    /// The units, without the gateway; the process itself, where there are none.
-    fn units(&self) -> Vec<Client> {
-        let told = &self.shop.serving.told;
-        let units = told.units.iter().filter(|(unit, _)| *unit != "gateway");
-        let units: Vec<Client> = units.map(|(_, (url, _))| Client::new(url)).collect();
-        if units.is_empty() { vec![Client::new(&told.url)] } else { units }
-    }
-
-    /// Waits until every unit says so of itself; each is ready all the while.
-    async fn until(&self, status: &str) {
-        for unit in self.units() {
-            loop {
-                let ready = unit.get("", "/readyz").await;
-                assert_eq!(ready.status, 200, "{}", ready.text);
-                if ready.str("status") == status {
-                    let missing = ready.body["missing"][0].as_str();
-                    assert!(missing.is_none_or(|missing| missing.starts_with("Kafka: ")), "{}", ready.text);
-                    break;
-                }
-                tokio::task::yield_now().await;
-            }
         }
     }
 
@@ -110,65 +83,119 @@ impl Stall {
             metrics.lines().find(|line| line.starts_with("jumun_batch_messages_total{database=\"product\""));
         line.unwrap_or_else(|| panic!("{metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
     }
+}
 
-    /// Waits until everything that was said is on its topic.
-    async fn until_published(&self) {
-        for unit in self.units() {
-            loop {
-                let metrics = unit.get("", "/metrics").await.text;
-                let mut lags =
-                    metrics.lines().filter(|line| line.starts_with("jumun_kafka_relay_lag{")).peekable();
-                assert!(lags.peek().is_some(), "{metrics}");
-                if lags.all(|line| line.ends_with(" 0")) {
-                    break;
-                }
-                tokio::task::yield_now().await;
+/// The units, without the gateway; the process itself, where there are none.
+fn units(shop: &Shop) -> Vec<Client> {
+    let told = &shop.serving.told;
+    let units = told.units.iter().filter(|(unit, _)| *unit != "gateway");
+    let units: Vec<Client> = units.map(|(_, (url, _))| Client::new(url)).collect();
+    if units.is_empty() { vec![Client::new(&told.url)] } else { units }
+}
+
+/// Waits until every unit says so of itself; each is ready all the while.
+async fn until(shop: &Shop, status: &str) {
+    for unit in units(shop) {
+        loop {
+            let ready = unit.get("", "/readyz").await;
+            assert_eq!(ready.status, 200, "{}", ready.text);
+            if ready.str("status") == status {
+                let missing = ready.body["missing"][0].as_str();
+                assert!(missing.is_none_or(|missing| missing.starts_with("Kafka: ")), "{}", ready.text);
+                break;
             }
+            tokio::task::yield_now().await;
         }
     }
 }
 
-fn kill(process: u32) {
-    let killed = Command::new("kill").args(["-KILL", &process.to_string()]).status().unwrap();
-    assert!(killed.success());
+/// Waits until everything that was said is on its topic.
+async fn until_published(shop: &Shop) {
+    for unit in units(shop) {
+        loop {
+            let metrics = unit.get("", "/metrics").await.text;
+            let mut lags =
+                metrics.lines().filter(|line| line.starts_with("jumun_kafka_relay_lag{")).peekable();
+            assert!(lags.peek().is_some(), "{metrics}");
+            if lags.all(|line| line.ends_with(" 0")) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
 }
 
 async fn orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units(topology: &str) {
     let kafka = Kafka::start().unwrap();
     let home = patient(topology).with("JUMUN_KAFKA", &kafka.bootstrap());
-    let stall = Stall::open(home.start(), "kim").await;
-    stall.buy("before", || {}).await;
-    stall.until("ok").await;
+    let shop = Shop::open(&home).await;
+    let regulars = Regulars::of(&home, &shop, KILLED_BEHIND).await;
+    until(&shop, "ok").await;
 
+    let mut trial = regulars.buying("kill -9 of Kafka").await;
     kafka.kill_9().unwrap();
-    let mut waiting = Vec::new();
-    for n in 0..ORDERS {
-        let (key, body) = (format!("meanwhile {n}"), stall.body(n));
-        let answer = stall.place(&key, &body, "respond-async").await;
-        assert_eq!(answer.status, 202, "{}", answer.text);
-        waiting.push((key, body, answer.id()));
-    }
-    stall.until("degraded").await;
-    for (_, _, id) in &waiting {
-        let order = stall.shop.client.get(&stall.kim.token, &format!("/v1/orders/{id}")).await;
-        assert_eq!(order.str("status"), "PENDING", "nobody can have heard of it: {}", order.text);
+    until(&shop, "degraded").await;
+    for _ in 0..ORDERS {
+        let order = trial.newcomer().await;
+        assert_eq!(regulars.status(&order).await, "PENDING", "nobody can have heard of it");
     }
     kafka.restart().unwrap();
-    for (key, body, id) in &waiting {
-        let answer = stall.insist(key, body).await;
-        assert_eq!((answer.str("status"), &answer.id()), ("CONFIRMED", id));
+    trial.settles(now()).await;
+    until(&shop, "ok").await;
+
+    let units = &shop.serving.told.units;
+    for (_, (_, process)) in units.iter().filter(|(unit, _)| *unit != "gateway") {
+        regulars.survive("kill -9 of each unit", &shop, "-KILL", *process).await;
     }
-    stall.until("ok").await;
+    until_published(&shop).await;
+    regulars.nothing_is_lost(&home, shop).await;
+}
 
-    let units = &stall.shop.serving.told.units;
-    let (_, process) = units.iter().find(|(unit, _)| *unit != "gateway" && *unit != "order").unwrap().1;
-    stall.buy("after", || kill(*process)).await;
+/// How long the broker is away: the fault itself, so that it is for the clock to say.
+const A_MINUTE: Duration = Duration::from_secs(60);
+/// How often an order is placed meanwhile.
+const NOW_AND_THEN: Duration = Duration::from_secs(1);
+/// Orders that have waited for `deadline_s` (30 by default) before the minute is over, whatever else keeps this machine busy.
+const GIVEN_UP: usize = 20;
 
-    let stock = stall.shop.stock(&stall.mug).await;
-    assert_eq!(stock, 1_000_000 - 3 * i64::try_from(ORDERS).unwrap(), "each order took one");
-    stall.until_published().await;
-    stall.shop.serving.stop();
-    home.audit_is_clean();
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn orders_outlive_a_minute_without_their_broker_or_give_everything_back() {
+    let kafka = Kafka::start().unwrap();
+    let patient = patient("spread:seven-services").with("JUMUN_KAFKA", &kafka.bootstrap());
+    let hasty = Home::new("spread:seven-services").with("JUMUN_PG__BUDGET_S", "600");
+    let hasty = hasty.with("JUMUN_KAFKA", &kafka.bootstrap()).with("JUMUN_KAFKA__PREFIX", "hasty");
+    let shops = [Shop::open(&patient).await, Shop::open(&hasty).await];
+    let waiting = Regulars::of(&patient, &shops[0], KILLED_BEHIND).await;
+    let giving_up = Regulars::of(&hasty, &shops[1], KILLED_BEHIND).await.hasty();
+    let fault = "Kafka is away for a minute";
+    let (mut to_wait, mut to_fail) = (waiting.buying(fault).await, giving_up.buying(fault).await);
+    kafka.kill_9().unwrap();
+    let (away, mut seconds) = (now(), tokio::time::interval(NOW_AND_THEN));
+    let (mut waits, mut fails) = (Vec::new(), Vec::new());
+    while away.elapsed() < A_MINUTE {
+        seconds.tick().await;
+        waits.push(to_wait.newcomer().await);
+        fails.push(to_fail.newcomer().await);
+    }
+    for order in &waits {
+        assert_eq!(waiting.status(order).await, "PENDING", "nobody can have heard of it");
+    }
+    for order in &fails[..GIVEN_UP] {
+        while giving_up.status(order).await == "PENDING" {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(giving_up.status(order).await, "FAILING", "nobody can have said that it gave back");
+    }
+    kafka.restart().unwrap();
+    let back = now();
+    to_wait.settles(back).await;
+    to_fail.settles(back).await;
+    for order in &fails[..GIVEN_UP] {
+        assert_eq!(giving_up.status(order).await, "FAILED");
+    }
+    let [patients, hastys] = shops;
+    waiting.nothing_is_lost(&patient, patients).await;
+    giving_up.nothing_is_lost(&hasty, hastys).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -176,22 +203,16 @@ async fn two_instances_share_the_partitions_of_their_unit_and_outlive_each_other
     let (postgres, kafka) = (Postgres::start().unwrap(), Kafka::shared().unwrap());
     let home = patient("spread:validated-async").with("JUMUN_DATABASE", &postgres.url("twins"));
     let home = home.with("JUMUN_KAFKA", &kafka.bootstrap()).with("JUMUN_KAFKA__PREFIX", "twins");
-    let stall = Stall::open(home.start_with(&["--instances", "2"]), "kim").await;
-    stall.buy("together", || {}).await;
-    let units = stall.shop.serving.told.units.clone();
-    let twins: Vec<(&String, u32)> = units
-        .iter()
-        .filter(|(unit, _)| unit.ends_with("-2"))
-        .map(|(unit, (_, process))| (unit, *process))
-        .collect();
+    let shop = Shop::of(home.start_with(&["--instances", "2"])).await;
+    let regulars = Regulars::of(&home, &shop, KILLED_BEHIND).await;
+    let units = shop.serving.told.units.clone();
+    let twins: Vec<_> = units.iter().filter(|(unit, _)| unit.ends_with("-2")).collect();
     assert_eq!(twins.len(), 3, "{units:?}");
-    for (unit, process) in &twins {
-        stall.buy(unit, || kill(*process)).await;
+    for (_, (_, process)) in twins {
+        let fault = "kill -9 of an instance of each unit, partitions change hands";
+        regulars.survive(fault, &shop, "-KILL", *process).await;
     }
-    let bought = i64::try_from((1 + twins.len()) * ORDERS).unwrap();
-    assert_eq!(stall.shop.stock(&stall.mug).await, 1_000_000 - bought, "each order took one");
-    stall.shop.serving.stop();
-    home.audit_is_clean();
+    regulars.nothing_is_lost(&home, shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,12 +225,12 @@ async fn a_shop_comes_to_kafka_and_leaves_it_and_hears_nothing_twice() {
         [("http", &[][..]), ("kafka", &over_kafka), ("http again", &[]), ("kafka again", &over_kafka)]
     {
         let stall = Stall::open(home.start_with(arguments), &part.replace(' ', "-")).await;
-        stall.buy(part, || {}).await;
+        stall.buy(part).await;
         assert_eq!(stall.shop.stock(&stall.mug).await, 1_000_000 - i64::try_from(ORDERS).unwrap(), "{part}");
         let decided = stall.decided_by_product().await;
         assert!((ORDERS..2 * ORDERS).contains(&decided), "{part}: it heard {decided}, and of others before");
         if !arguments.is_empty() {
-            stall.until_published().await;
+            until_published(&stall.shop).await;
         }
         stall.shop.serving.stop();
         home.audit_is_clean();
@@ -229,8 +250,8 @@ async fn a_shop_comes_to_kafka_and_leaves_it_and_hears_nothing_twice() {
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("has no record 999999"));
     let stall = Stall::open(home.start_with(&over_kafka), "at-last").await;
-    stall.buy("at last", || {}).await;
-    stall.until_published().await;
+    stall.buy("at last").await;
+    until_published(&stall.shop).await;
     stall.shop.serving.stop();
     home.audit_is_clean();
 }
@@ -242,12 +263,12 @@ async fn one_process_publishes_for_readers_outside_and_needs_no_broker() {
     let home = patient("monolith");
     kafka.kill_9().unwrap();
     let stall = Stall::open(home.start_with(&["--kafka", &broker]), "kim").await;
-    stall.buy("without it", || {}).await;
-    stall.until("degraded").await;
+    stall.buy("without it").await;
+    until(&stall.shop, "degraded").await;
     kafka.restart().unwrap();
-    stall.until("ok").await;
-    stall.buy("with it", || {}).await;
-    stall.until_published().await;
+    until(&stall.shop, "ok").await;
+    stall.buy("with it").await;
+    until_published(&stall.shop).await;
     stall.shop.serving.stop();
     home.audit_is_clean();
     let replayed = home.run(&["replay-log", "--log", "shop", "--from-offset", "0:0", "--kafka", &broker]);

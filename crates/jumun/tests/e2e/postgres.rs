@@ -1,10 +1,10 @@
 //! A shop whose databases are on PostgreSQL: backups that are restored, and two servers over the same databases.
 
+use crate::support::figures::{codes, note_restored};
 use crate::support::shop::lines;
 use crate::support::{Home, Shop};
-use serde_json::{Value, json};
+use serde_json::json;
 use services::Postgres;
-use std::collections::BTreeSet;
 
 /// A system whose databases' names begin with `name`.
 fn home(topology: &str, name: &str) -> Home {
@@ -16,11 +16,6 @@ async fn buy(shop: &Shop, who: &str, mug: &str) {
     let person = shop.person(who, 0).await;
     let body = json!({"lines": lines(mug, 1), "card_token": "tok_ok"});
     assert_eq!(shop.order(&person, who, &body).await.str("status"), "CONFIRMED");
-}
-
-fn codes(report: &Value) -> BTreeSet<&str> {
-    let found = report["discrepancies"]["first"].as_array().unwrap();
-    found.iter().map(|one| one["code"].as_str().unwrap()).collect()
 }
 
 fn run(statement: &str) {
@@ -58,6 +53,8 @@ async fn whatever_unit_is_restored_from_an_older_backup_the_audit_says_so_and_no
         assert_eq!(exit, Some(2), "{unit}: {said}");
         assert!(said.contains(&format!("{unit} was restored from an older backup")), "{said}");
         home.start_with(&["--new-epoch", unit]).stop();
+        let found = format!("the audit ({:?}); nothing starts until its new epoch", codes(&report));
+        note_restored(&home, unit, &found);
     }
 }
 

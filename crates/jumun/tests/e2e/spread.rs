@@ -2,96 +2,19 @@
 //!
 //! (That everything a client can do works there as in one process is said beside those promises: `in_every_topology_spread_out`, `in_the_most_processes`.)
 
+use crate::support::figures::now;
+use crate::support::process::signal;
+use crate::support::regulars::{KILLED, RESTARTED, Regulars};
 use crate::support::shop::lines;
-use crate::support::{Answer, Client, Home, Person, Shop, tokens};
-use futures::{StreamExt, stream};
+use crate::support::{Client, Home, Shop, tokens};
 use reqwest::Method;
 use serde_json::{Value, json};
 use services::{Postgres, Redis};
-use std::process::Command;
 
 in_every_topology_spread_out!(what_was_acknowledged_outlives_every_unit_killed_in_turn);
 
-/// Orders under way at once, and orders in all while one unit is killed.
-const AT_ONCE: usize = 8;
-const ORDERS: usize = 40;
 /// What all units share in these tests.
 const SERVICE_KEY: &str = "a service key that only these tests know";
-
-fn signal(signal: &str, process: u32) {
-    let sent = Command::new("kill").arg(signal).arg(process.to_string()).status().unwrap();
-    assert!(sent.success());
-}
-
-/// What may become of an order that is asked for again then.
-#[derive(Clone, Copy)]
-struct Again {
-    statuses: &'static [u16],
-    /// Whether there may be no answer.
-    none: bool,
-}
-
-/// Whatever a process that is killed leaves its callers with.
-const KILLED: Again = Again { statuses: &[202, 409, 502, 503], none: true };
-/// What one that ends in order may leave them with: it is not settled yet, or the unit is not there for a moment.
-const RESTARTED: Again = Again { statuses: &[202, 409, 503], none: false };
-
-/// Places an order, again under the same key until it is settled: what a careful client does.
-async fn insist(shop: &Shop, token: &str, key: &str, body: &Value, again: Again) -> Answer {
-    loop {
-        let ask = shop.client.ask(Method::POST, "/v1/orders").by(token).key(key).prefer("wait=60");
-        match ask.json(body).try_send().await {
-            Ok(answer) if answer.status == 201 => return answer,
-            Ok(answer) => {
-                assert!(again.statuses.contains(&answer.status), "{} {}", answer.status, answer.text);
-            }
-            Err(error) => assert!(again.none, "{error}"),
-        }
-    }
-}
-
-/// Asks until the system says that every unit is ready again.
-async fn until_ready(shop: &Shop) {
-    let ready = || shop.client.ask(Method::GET, "/readyz").try_send();
-    while ready().await.map(|answer| answer.status).ok() != Some(200) {
-        tokio::task::yield_now().await;
-    }
-}
-
-/// An order of kim's that was taken: its key, what was asked, and the answer.
-type Taken = (String, Value, Answer);
-
-/// Places orders, and in their midst does harm.
-async fn orders_around(shop: &Shop, kim: &Person, mug: &str, name: &str, harm: impl Fn()) -> Vec<Taken> {
-    let harm = &harm;
-    let orders = stream::iter(0..ORDERS).map(|n| async move {
-        if n == ORDERS / 4 {
-            tokio::task::block_in_place(harm);
-        }
-        let body = match n % 2 {
-            0 => json!({"lines": lines(mug, 1), "points": "all"}),
-            _ => json!({"lines": lines(mug, 1), "card_token": "tok_ok"}),
-        };
-        let key = format!("{name} {n}");
-        let answer = insist(shop, &kim.token, &key, &body, KILLED).await;
-        (key, body, answer)
-    });
-    let taken = orders.buffer_unordered(AT_ONCE).collect().await;
-    until_ready(shop).await;
-    taken
-}
-
-/// What was taken is there as it was, nothing waits for an operator, and the books agree.
-async fn nothing_is_lost(home: &Home, shop: Shop, kim: &Person, taken: &[Taken]) {
-    for (key, body, answer) in taken {
-        let again = insist(&shop, &kim.token, key, body, KILLED).await;
-        assert_eq!((again.id(), again.str("status")), (answer.id(), answer.str("status")), "{key}");
-    }
-    let letters = shop.client.get(&shop.admin, "/v1/admin/dead-letters").await;
-    assert!(letters.items().is_empty(), "{}", letters.text);
-    shop.serving.stop();
-    home.audit_is_clean();
-}
 
 /// The units' processes, the gateway's left out.
 fn processes(shop: &Shop) -> Vec<(String, u32)> {
@@ -102,15 +25,15 @@ fn processes(shop: &Shop) -> Vec<(String, u32)> {
 async fn what_was_acknowledged_outlives_every_unit_killed_in_turn(topology: &str) {
     let home = Home::patient(topology);
     let shop = Shop::open(&home).await;
-    let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
+    let regulars = Regulars::of(&home, &shop, KILLED).await;
     let units = processes(&shop);
     assert!(!units.is_empty() && shop.serving.told.units.contains_key("gateway"), "{units:?}");
-    let mut taken = Vec::new();
-    let gateway = shop.serving.told.units["gateway"].1;
-    for (unit, process) in units.into_iter().chain([("gateway".to_owned(), gateway)]) {
-        taken.extend(orders_around(&shop, &kim, &mug, &unit, || signal("-KILL", process)).await);
+    for (_, process) in units {
+        regulars.survive("kill -9 of each unit", &shop, "-KILL", process).await;
     }
-    nothing_is_lost(&home, shop, &kim, &taken).await;
+    let gateway = shop.serving.told.units["gateway"].1;
+    regulars.survive("kill -9 of the gateway", &shop, "-KILL", gateway).await;
+    regulars.nothing_is_lost(&home, shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -119,30 +42,29 @@ async fn two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_t
     let home = Home::patient("spread:validated-async");
     let home = home.with("JUMUN_DATABASE", &postgres.url("twins"));
     let shop = Shop::of(home.start_with(&["--instances", "2"])).await;
-    let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
+    let regulars = Regulars::of(&home, &shop, KILLED).await;
     let units = processes(&shop);
     assert_eq!(units.len(), 6, "{units:?}");
-    let mut taken = orders_around(&shop, &kim, &mug, "together", || {}).await;
+    regulars.buying("nothing").await.settles(now()).await;
     for (unit, _) in &units {
         let metrics = Client::new(&shop.serving.told.units[unit].0).get("", "/metrics").await;
         let commits = metrics.text.lines().filter(|line| line.starts_with("jumun_batch_commits"));
         let commits: f64 = commits.filter_map(|line| line.rsplit_once(' ')?.1.parse::<f64>().ok()).sum();
         assert!(commits > 0.0, "{unit} has done nothing: {}", metrics.text);
     }
-    for (unit, process) in units.iter().filter(|(unit, _)| unit.ends_with("-2")) {
-        taken.extend(orders_around(&shop, &kim, &mug, unit, || signal("-KILL", *process)).await);
+    for (_, process) in units.iter().filter(|(unit, _)| unit.ends_with("-2")) {
+        regulars.survive("kill -9 of an instance of each unit", &shop, "-KILL", *process).await;
     }
-    let away = || {
-        postgres.kill_9().unwrap();
-        postgres.restart().unwrap();
-    };
-    taken.extend(orders_around(&shop, &kim, &mug, "postgresql", away).await);
+    let trial = regulars.buying("kill -9 of PostgreSQL").await;
+    postgres.kill_9().unwrap();
+    postgres.restart().unwrap();
+    trial.settles(now()).await;
+    shop.until_ready().await;
     // As in a new version's rollout: each instance is asked to end, and comes back.
-    for (unit, process) in units.iter().filter(|(unit, _)| !unit.ends_with("-2")) {
-        let name = format!("rollout {unit}");
-        taken.extend(orders_around(&shop, &kim, &mug, &name, || signal("-TERM", *process)).await);
+    for (_, process) in units.iter().filter(|(unit, _)| !unit.ends_with("-2")) {
+        regulars.survive("rolling restart, an instance of each unit", &shop, "-TERM", *process).await;
     }
-    nothing_is_lost(&home, shop, &kim, &taken).await;
+    regulars.nothing_is_lost(&home, shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -153,32 +75,47 @@ async fn a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders
         home.with("JUMUN_DATABASE", &postgres.url("guarded")).with("JUMUN_RANKING__REDIS", &redis.url());
     let home = home.with("JUMUN_GUARD__REDIS", &redis.url()).with("JUMUN_GUARD__TTL_S", "1");
     let shop = Shop::of(home.start_with(&["--instances", "2"])).await;
-    let (kim, mug) = (shop.person("kim", 10_000_000).await, shop.product("MUG", 1_000, 1_000_000).await);
-    let mut taken = orders_around(&shop, &kim, &mug, "together", || {}).await;
-    for (unit, process) in
+    let regulars = Regulars::of(&home, &shop, KILLED).await;
+    regulars.buying("nothing").await.settles(now()).await;
+    for (_, process) in
         processes(&shop).iter().filter(|(unit, _)| ["product", "user"].contains(&unit.as_str()))
     {
         // It goes on where it stopped, long after its lock ran out and others did its work.
-        let paused = format!("{unit} is paused");
-        taken.extend(orders_around(&shop, &kim, &mug, &paused, || signal("-STOP", *process)).await);
-        let again = format!("{unit} goes on");
-        taken.extend(orders_around(&shop, &kim, &mug, &again, || signal("-CONT", *process)).await);
+        regulars.survive("a holder of a lock is paused", &shop, "-STOP", *process).await;
+        regulars.survive("and goes on", &shop, "-CONT", *process).await;
     }
-    let slow = || {
-        postgres.pause().unwrap();
-        // Paused for as long as it takes to be noticed.
-        tokio::runtime::Handle::current()
-            .block_on(async { while shop.client.get("", "/readyz").await.status == 200 {} });
-        postgres.resume().unwrap();
-    };
-    taken.extend(orders_around(&shop, &kim, &mug, "slow", slow).await);
-    let flushed = || drop(redis.run(&["FLUSHALL"]).unwrap());
-    taken.extend(orders_around(&shop, &kim, &mug, "flushed", flushed).await);
-    taken.extend(orders_around(&shop, &kim, &mug, "lost", || redis.kill_9().unwrap()).await);
-    taken.extend(orders_around(&shop, &kim, &mug, "back", || redis.restart().unwrap()).await);
+    let trial = regulars.buying("PostgreSQL is paused until it is noticed").await;
+    postgres.pause().unwrap();
+    while shop.client.get("", "/readyz").await.status == 200 {}
+    postgres.resume().unwrap();
+    trial.settles(now()).await;
+    shop.until_ready().await;
+    survives_a_slow_disk(&regulars, &postgres).await;
+    let trial = regulars.buying("FLUSHALL of Redis").await;
+    redis.run(&["FLUSHALL"]).unwrap();
+    trial.settles(now()).await;
+    let trial = regulars.buying("kill -9 of Redis").await;
+    redis.kill_9().unwrap();
+    trial.settles(now()).await;
+    let trial = regulars.buying("and it is back").await;
+    redis.restart().unwrap();
+    trial.settles(now()).await;
     let best = shop.client.get("", "/v1/bestsellers?days=2").await;
-    assert_eq!(best.body["items"][0]["sold"], taken.len(), "{}", best.text);
-    nothing_is_lost(&home, shop, &kim, &taken).await;
+    assert_eq!(best.body["items"][0]["sold"], regulars.orders().len(), "{}", best.text);
+    regulars.nothing_is_lost(&home, shop).await;
+}
+
+/// Each commit takes a tenth of a second longer: everything is slower, and nothing else.
+async fn survives_a_slow_disk(regulars: &Regulars, postgres: &Postgres) {
+    let set = |setting: &str| {
+        postgres.run("postgres", &format!("ALTER SYSTEM {setting}")).unwrap();
+        postgres.run("postgres", "SELECT pg_reload_conf()").unwrap();
+    };
+    let trial = regulars.buying("PostgreSQL takes 0.1 s longer for each commit").await;
+    set("SET commit_siblings = 0");
+    set("SET commit_delay = 100000");
+    trial.settles(now()).await;
+    set("RESET commit_delay");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -204,7 +141,7 @@ async fn while_a_unit_does_not_answer_nothing_is_guessed() {
             "{unit}: who asks, and what they have, is not guessed"
         );
         assert!(refused.header("retry-after").is_some());
-        until_ready(&shop).await;
+        shop.until_ready().await;
     }
     signal("-STOP", process("ranking"));
     let overview = shop.client.get(&shop.admin, "/v1/admin/overview").await;
@@ -270,31 +207,11 @@ async fn units_answer_each_other_and_nobody_else() {
 async fn units_are_started_anew_one_by_one_and_no_order_fails() {
     let home = Home::patient("spread:seven-services");
     let shop = Shop::open(&home).await;
-    let kim = shop.person("kim", 10_000_000).await;
-    let mug = shop.product("MUG", 1_000, 1_000_000).await;
-    let units = shop.serving.told.units.clone();
-    for (unit, (_, process)) in units.iter().filter(|(unit, _)| *unit != "gateway") {
-        let (shop, kim, mug) = (&shop, &kim, &mug);
-        let orders = stream::iter(0..ORDERS).map(|n| async move {
-            if n == ORDERS / 4 {
-                signal("-TERM", *process);
-            }
-            insist(
-                shop,
-                &kim.token,
-                &format!("{unit} {n}"),
-                &json!({"lines": lines(mug, 1), "points": 1_000}),
-                RESTARTED,
-            )
-            .await
-        });
-        for answer in orders.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
-            assert_eq!(answer.str("status"), "CONFIRMED", "{unit}: {}", answer.text);
-        }
-        until_ready(shop).await;
+    let regulars = Regulars::of(&home, &shop, RESTARTED).await;
+    for (_, process) in processes(&shop) {
+        regulars.survive("rolling restart, each unit", &shop, "-TERM", process).await;
     }
-    shop.serving.stop();
-    home.audit_is_clean();
+    regulars.nothing_is_lost(&home, shop).await;
 }
 
 /// A service token made by hand.

@@ -65,6 +65,19 @@ impl Home {
         self.folder.path().join("server.log")
     }
 
+    /// What it is made of, in a few words.
+    pub(crate) fn parts(&self) -> String {
+        let has = |name: &str| self.environment.iter().any(|(given, _)| *given == name);
+        let parts = [
+            (self.starts == "up", "a process a unit"),
+            (has("JUMUN_DATABASE"), "PostgreSQL"),
+            (has("JUMUN_KAFKA"), "Kafka"),
+            (has("JUMUN_RANKING__REDIS"), "Redis"),
+        ];
+        let parts = parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part);
+        std::iter::once(self.topology.as_str()).chain(parts).collect::<Vec<_>>().join(", ")
+    }
+
     /// `jumun <arguments>` about this system, free of what the caller's environment configures.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_jumun"));
@@ -129,10 +142,12 @@ impl Home {
     }
 
     /// The books agree, the PG's among them. (A follower that was killed may still be behind; it is told, not judged.)
-    pub(crate) fn audit_is_clean(&self) {
+    /// Its report.
+    pub(crate) fn audit_is_clean(&self) -> Value {
         let (code, report) = self.audit();
         assert_eq!((code, &report["discrepancies"]["count"]), (Some(0), &serde_json::json!(0)), "{report:#}");
         assert!(!report["notes"].to_string().contains("not checked"), "{report:#}");
+        report
     }
 }
 
@@ -148,6 +163,12 @@ impl Drop for Home {
             eprintln!("the log of {} ends:\n{}", self.topology, last.join("\n"));
         }
     }
+}
+
+/// Sends a process a signal, `-KILL` or the like.
+pub(crate) fn signal(signal: &str, process: u32) {
+    let sent = Command::new("kill").arg(signal).arg(process.to_string()).status().unwrap();
+    assert!(sent.success());
 }
 
 /// What a server says of itself at its start.
@@ -202,8 +223,7 @@ impl Serving {
 
     /// SIGTERM, as an operator stops it: everything it printed.
     pub(crate) fn stop(mut self) -> String {
-        let asked = Command::new("kill").arg("-TERM").arg(self.id().to_string()).status().unwrap();
-        assert!(asked.success());
+        signal("-TERM", self.id());
         let ended = self.child.wait().unwrap();
         assert!(ended.success(), "{ended}");
         self.reader.take().unwrap().join().unwrap()

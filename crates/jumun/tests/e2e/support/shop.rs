@@ -35,6 +35,14 @@ impl Shop {
         Self { serving, client, admin }
     }
 
+    /// Asks until the system says that every unit is ready.
+    pub(crate) async fn until_ready(&self) {
+        let ready = || self.client.ask(Method::GET, "/readyz").try_send();
+        while ready().await.map(|answer| answer.status).ok() != Some(200) {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// Signs somebody up and grants them points.
     pub(crate) async fn person(&self, name: &str, points: i64) -> Person {
         let body = json!({"email": format!("{name}@example.com"), "password": PASSWORD, "name": name});
