@@ -5,6 +5,7 @@
 
 mod compose;
 mod cost;
+mod faults;
 mod lint;
 mod mutants;
 mod phases;
@@ -44,6 +45,8 @@ enum Task {
     Services(services::Services),
     /// Measure orders on PostgreSQL: Jumun's beside a plain transaction's (pgbench), on one server in one run.
     Cost(cost::Cost),
+    /// Do harm to every part of a spread-out system under load, and show what became of the orders and how long that took.
+    Faults(faults::Faults),
     /// Ask a running server everything that its OpenAPI description allows, and much that it does not. Needs Python 3.
     Schemathesis(schemathesis::Schemathesis),
 }
@@ -56,6 +59,7 @@ fn main() -> ExitCode {
         Task::Mutants(asked) => mutants::run(&asked),
         Task::Services(asked) => services::run(&asked),
         Task::Cost(asked) => cost::run(&asked),
+        Task::Faults(asked) => faults::run(&asked),
         Task::Schemathesis(asked) => schemathesis::run(&asked),
     };
     outcome.unwrap_or_else(|error| {
