@@ -1,13 +1,8 @@
 //! Kafka between units: words wait while it is away, and nothing is lost or done twice, however a shop comes to it and leaves it.
 
 use crate::support::figures::now;
-use crate::support::process::Serving;
 use crate::support::regulars::{KILLED_BEHIND, Regulars};
-use crate::support::shop::{Person, lines};
-use crate::support::{Answer, Client, Home, Shop};
-use futures::{StreamExt, stream};
-use reqwest::Method;
-use serde_json::{Value, json};
+use crate::support::{Client, Home, Shop};
 use services::{Kafka, Postgres};
 use std::time::Duration;
 
@@ -20,69 +15,21 @@ in_topologies!(
     [orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units]
 );
 
-/// Orders of each part of a test, and how many of them are under way at once.
+/// Orders of each part of a test.
 const ORDERS: usize = 24;
-const AT_ONCE: usize = 8;
 
 /// A system that has patience with its broker.
 fn patient(topology: &str) -> Home {
     Home::patient(topology).with("JUMUN_KAFKA__PARTITIONS", "3")
 }
 
-/// A shop that hears over Kafka, with one customer and one product.
-struct Stall {
-    shop: Shop,
-    kim: Person,
-    mug: String,
-}
-
-impl Stall {
-    async fn open(serving: Serving, who: &str) -> Self {
-        let shop = Shop::of(serving).await;
-        let kim = shop.person(who, 10_000_000).await;
-        let mug = shop.product(&format!("MUG-{who}"), 1_000, 1_000_000).await;
-        Self { shop, kim, mug }
-    }
-
-    fn body(&self, n: usize) -> Value {
-        match n % 2 {
-            0 => json!({"lines": lines(&self.mug, 1), "points": "all"}),
-            _ => json!({"lines": lines(&self.mug, 1), "card_token": "tok_ok"}),
-        }
-    }
-
-    async fn place(&self, key: &str, body: &Value, prefer: &str) -> Answer {
-        let ask = self.shop.client.ask(Method::POST, "/v1/orders").by(&self.kim.token).key(key);
-        ask.prefer(prefer).json(body).send().await
-    }
-
-    /// Places an order, again under the same key until it has settled.
-    async fn insist(&self, key: &str, body: &Value) -> Answer {
-        loop {
-            match self.place(key, body, "wait=60").await {
-                answer if answer.status == 201 => return answer,
-                answer => assert!([202, 409, 502, 503].contains(&answer.status), "{}", answer.text),
-            }
-        }
-    }
-
-    /// Many orders at once.
-    async fn buy(&self, what: &str) {
-        let orders = stream::iter(0..ORDERS)
-            .map(|n| async move { self.insist(&format!("{what} {n}"), &self.body(n)).await });
-        for answer in orders.buffer_unordered(AT_ONCE).collect::<Vec<_>>().await {
-            assert_eq!(answer.str("status"), "CONFIRMED", "{what}: {}", answer.text);
-        }
-    }
-
-    /// How many messages product's database has decided since its start.
-    async fn decided_by_product(&self) -> usize {
-        let (product, _) = &self.shop.serving.told.units["product"];
-        let metrics = Client::new(product).get("", "/metrics").await.text;
-        let line =
-            metrics.lines().find(|line| line.starts_with("jumun_batch_messages_total{database=\"product\""));
-        line.unwrap_or_else(|| panic!("{metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
-    }
+/// How many messages product's database has decided since its start.
+async fn decided_by_product(shop: &Shop) -> usize {
+    let (product, _) = &shop.serving.told.units["product"];
+    let metrics = Client::new(product).get("", "/metrics").await.text;
+    let line =
+        metrics.lines().find(|line| line.starts_with("jumun_batch_messages_total{database=\"product\""));
+    line.unwrap_or_else(|| panic!("{metrics}")).rsplit(' ').next().unwrap().parse().unwrap()
 }
 
 /// The units, without the gateway; the process itself, where there are none.
@@ -221,19 +168,20 @@ async fn a_shop_comes_to_kafka_and_leaves_it_and_hears_nothing_twice() {
     let home = patient("spread:seven-services").with("JUMUN_KAFKA__PREFIX", "comes-and-leaves");
     let broker = kafka.bootstrap();
     let over_kafka = ["--kafka", broker.as_str()];
+    let mut bought = 0;
     for (part, arguments) in
-        [("http", &[][..]), ("kafka", &over_kafka), ("http again", &[]), ("kafka again", &over_kafka)]
+        [("http", &[][..]), ("kafka", &over_kafka), ("http-again", &[]), ("kafka-again", &over_kafka)]
     {
-        let stall = Stall::open(home.start_with(arguments), &part.replace(' ', "-")).await;
-        stall.buy(part).await;
-        assert_eq!(stall.shop.stock(&stall.mug).await, 1_000_000 - i64::try_from(ORDERS).unwrap(), "{part}");
-        let decided = stall.decided_by_product().await;
+        let shop = Shop::of(home.start_with(arguments)).await;
+        let regulars = Regulars::called(part, &home, &shop, KILLED_BEHIND).await;
+        regulars.buy(ORDERS).await;
+        let decided = decided_by_product(&shop).await;
         assert!((ORDERS..2 * ORDERS).contains(&decided), "{part}: it heard {decided}, and of others before");
         if !arguments.is_empty() {
-            until_published(&stall.shop).await;
+            until_published(&shop).await;
         }
-        stall.shop.serving.stop();
-        home.audit_is_clean();
+        bought += ORDERS;
+        regulars.nothing_is_lost_of(bought, &home, shop).await;
     }
     // What was said before there was Kafka was published when there was.
     let replayed =
@@ -249,11 +197,11 @@ async fn a_shop_comes_to_kafka_and_leaves_it_and_hears_nothing_twice() {
         home.run(&[&["replay-log", "--log", "order", "--from-offset", "1:999999"], &over_kafka[..]].concat());
     assert_eq!(missing.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&missing.stderr).contains("has no record 999999"));
-    let stall = Stall::open(home.start_with(&over_kafka), "at-last").await;
-    stall.buy("at last").await;
-    until_published(&stall.shop).await;
-    stall.shop.serving.stop();
-    home.audit_is_clean();
+    let shop = Shop::of(home.start_with(&over_kafka)).await;
+    let regulars = Regulars::called("at-last", &home, &shop, KILLED_BEHIND).await;
+    regulars.buy(ORDERS).await;
+    until_published(&shop).await;
+    regulars.nothing_is_lost_of(bought + ORDERS, &home, shop).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -262,15 +210,15 @@ async fn one_process_publishes_for_readers_outside_and_needs_no_broker() {
     let broker = kafka.bootstrap();
     let home = patient("monolith");
     kafka.kill_9().unwrap();
-    let stall = Stall::open(home.start_with(&["--kafka", &broker]), "kim").await;
-    stall.buy("without it").await;
-    until(&stall.shop, "degraded").await;
+    let shop = Shop::of(home.start_with(&["--kafka", &broker])).await;
+    let regulars = Regulars::of(&home, &shop, KILLED_BEHIND).await;
+    regulars.buy(ORDERS).await;
+    until(&shop, "degraded").await;
     kafka.restart().unwrap();
-    until(&stall.shop, "ok").await;
-    stall.buy("with it").await;
-    until_published(&stall.shop).await;
-    stall.shop.serving.stop();
-    home.audit_is_clean();
+    until(&shop, "ok").await;
+    regulars.buy(ORDERS).await;
+    until_published(&shop).await;
+    regulars.nothing_is_lost(&home, shop).await;
     let replayed = home.run(&["replay-log", "--log", "shop", "--from-offset", "0:0", "--kafka", &broker]);
     let said = String::from_utf8(replayed.stdout).unwrap();
     // All its domains share the database: nobody has to hear it.

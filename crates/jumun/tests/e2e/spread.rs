@@ -81,10 +81,10 @@ async fn a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders
         processes(&shop).iter().filter(|(unit, _)| ["product", "user"].contains(&unit.as_str()))
     {
         // It goes on where it stopped, long after its lock ran out and others did its work.
-        regulars.survive("a holder of a lock is paused", &shop, "-STOP", *process).await;
-        regulars.survive("and goes on", &shop, "-CONT", *process).await;
+        regulars.survive("a holder of a lock is paused (SIGSTOP)", &shop, "-STOP", *process).await;
+        regulars.survive("the holder goes on (SIGCONT)", &shop, "-CONT", *process).await;
     }
-    let trial = regulars.buying("PostgreSQL is paused until it is noticed").await;
+    let trial = regulars.buying("PostgreSQL does not answer (SIGSTOP), until that is noticed").await;
     postgres.pause().unwrap();
     while shop.client.get("", "/readyz").await.status == 200 {}
     postgres.resume().unwrap();
@@ -94,10 +94,10 @@ async fn a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders
     let trial = regulars.buying("FLUSHALL of Redis").await;
     redis.run(&["FLUSHALL"]).unwrap();
     trial.settles(now()).await;
-    let trial = regulars.buying("kill -9 of Redis").await;
+    let trial = regulars.buying("kill -9 of Redis, which stays away").await;
     redis.kill_9().unwrap();
     trial.settles(now()).await;
-    let trial = regulars.buying("and it is back").await;
+    let trial = regulars.buying("Redis is back").await;
     redis.restart().unwrap();
     trial.settles(now()).await;
     let best = shop.client.get("", "/v1/bestsellers?days=2").await;

@@ -6,6 +6,7 @@ use super::figures::now;
 use super::process::signal;
 use super::shop::lines;
 use super::{Answer, Client, Home, Person, Shop, figures};
+use futures::{StreamExt, stream};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -26,6 +27,14 @@ pub(crate) struct Again {
     statuses: &'static [u16],
     /// Whether there may be no answer.
     none: bool,
+}
+
+impl Again {
+    /// Whether the answer is one of these; who is to come again later is told when.
+    fn has(self, answer: &Answer) -> bool {
+        let is_told = answer.status != 503 || answer.header("retry-after").is_some();
+        is_told && self.statuses.contains(&answer.status)
+    }
 }
 
 /// Whatever a process that is killed leaves its callers with.
@@ -130,7 +139,7 @@ impl Till {
                         return;
                     }
                 }
-                Ok(answer) if self.again.statuses.contains(&answer.status) => {
+                Ok(answer) if self.again.has(&answer) => {
                     self.note(at, |order| order.is_asked_again = true);
                 }
                 Err(_) if self.again.none => self.note(at, |order| order.is_asked_again = true),
@@ -164,8 +173,13 @@ pub(crate) struct Regulars {
 
 impl Regulars {
     pub(crate) async fn of(home: &Home, shop: &Shop, again: Again) -> Self {
-        let kim = shop.person("kim", POINTS).await;
-        let mug = shop.product("MUG", PRICE, STOCK).await;
+        Self::called("kim", home, shop, again).await
+    }
+
+    /// Others than those of another name.
+    pub(crate) async fn called(name: &str, home: &Home, shop: &Shop, again: Again) -> Self {
+        let kim = shop.person(name, POINTS).await;
+        let mug = shop.product(&format!("MUG-{name}"), PRICE, STOCK).await;
         let till = Till { client: shop.client.clone(), kim, mug, again, orders: watch::Sender::default() };
         let twins = shop.serving.told.units.keys().any(|unit| unit.ends_with("-2"));
         let system = home.parts() + if twins { ", two instances a unit" } else { "" };
@@ -192,6 +206,18 @@ impl Regulars {
         for order in orders.iter() {
             assert_eq!(order.wrong, None, "{}", order.key);
         }
+    }
+
+    /// Has them buy so much; each order is confirmed.
+    pub(crate) async fn buy(&self, orders: usize) {
+        let till = &self.till;
+        let buy = async |_| till.insist(till.open(None), true).await;
+        stream::iter(0..orders).for_each_concurrent(CUSTOMERS, buy).await;
+        self.until(|_| true).await;
+        for order in self.orders() {
+            assert_eq!((order.status(), order.is_lost), (Some("CONFIRMED"), false), "{}", order.key);
+        }
+        assert_eq!(self.doubled().await, 0);
     }
 
     /// Has them buy, and returns once they do and some orders have settled: now is the time for harm.
@@ -252,8 +278,13 @@ impl Regulars {
 
     /// Ends the shop: every order is there once and as it was told, nothing waits for an operator, and the books agree.
     pub(crate) async fn nothing_is_lost(self, home: &Home, shop: Shop) {
-        let count = self.orders().len();
-        for at in 0..count {
+        let orders = self.orders().len();
+        self.nothing_is_lost_of(orders, home, shop).await;
+    }
+
+    /// The same where others have bought as well: so many orders in all.
+    pub(crate) async fn nothing_is_lost_of(self, all: usize, home: &Home, shop: Shop) {
+        for at in 0..self.orders().len() {
             self.till.insist(at, true).await;
         }
         for order in self.orders() {
@@ -263,7 +294,7 @@ impl Regulars {
         assert!(letters.items().is_empty(), "{}", letters.text);
         shop.serving.stop();
         let report = home.audit_is_clean();
-        assert_eq!(report["orders"], count, "{report:#}");
+        assert_eq!(report["orders"], all, "{report:#}");
         assert_eq!(report["in_flight"]["orders"]["count"], 0, "{report:#}");
     }
 }
