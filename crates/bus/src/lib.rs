@@ -10,6 +10,7 @@ mod board;
 mod course;
 mod dead;
 mod error;
+mod goodbye;
 pub mod lane;
 pub mod listener;
 mod quiet;

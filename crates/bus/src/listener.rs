@@ -7,6 +7,7 @@
 use crate::board::{Board, Moves};
 use crate::dead;
 use crate::error::BusError;
+use crate::goodbye;
 use crate::lane::Lane;
 use crate::settings::Settings;
 use crate::standing;
@@ -221,6 +222,7 @@ impl Work {
         }
         consumer.unsubscribe();
         self.board.leave_all();
+        goodbye::say(consumer, &self.consumer, &self.stop);
         listened
     }
 
