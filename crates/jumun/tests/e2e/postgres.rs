@@ -1,6 +1,6 @@
 //! A shop whose databases are on PostgreSQL: backups that are restored, and two servers over the same databases.
 
-use crate::support::figures::{codes, note_restored};
+use crate::support::figures::{codes, found_by, note_restored};
 use crate::support::shop::lines;
 use crate::support::{Home, Shop};
 use serde_json::json;
@@ -53,7 +53,7 @@ async fn whatever_unit_is_restored_from_an_older_backup_the_audit_says_so_and_no
         assert_eq!(exit, Some(2), "{unit}: {said}");
         assert!(said.contains(&format!("{unit} was restored from an older backup")), "{said}");
         home.start_with(&["--new-epoch", unit]).stop();
-        let found = format!("the audit ({:?}); nothing starts until its new epoch", codes(&report));
+        let found = found_by(&report) + "; nothing starts until its new epoch";
         note_restored(&home, unit, &found);
     }
 }

@@ -1,7 +1,7 @@
 //! Starts that are refused because they would do harm, and what an operator can do then: restored backups, folders in use,
 //! other topologies, keys that others can read, secrets that everybody knows.
 
-use crate::support::figures::{codes, note_restored};
+use crate::support::figures::{codes, found_by, note_restored};
 use crate::support::shop::lines;
 use crate::support::{Client, Home, Shop, books};
 use reqwest::Method;
@@ -86,7 +86,7 @@ async fn orders_restored_from_a_backup_are_refused_until_the_operator_believes_t
         assert_eq!(exit, Some(2), "{said}");
         says(&said, &told);
     }
-    let found = format!("the audit ({:?}); nothing starts until its new epoch", codes(&report));
+    let found = found_by(&report) + "; nothing starts until its new epoch";
     note_restored(&home, "order", &found);
     let (exit, said) = home.refusal(&["--new-epoch", "product"]);
     assert_eq!(exit, Some(2), "another database's epoch does not help: {said}");
@@ -133,7 +133,7 @@ async fn where_units_are_apart_followers_of_a_backup_say_so_until_its_epoch_begi
     shop.serving.stop();
     let (exit, report) = home.audit();
     assert!(exit == Some(1) && codes(&report).contains("CURSOR_AHEAD"), "{report:#}");
-    let found = format!("its followers (log_refused), and the audit ({:?})", codes(&report));
+    let found = format!("its followers (`log_refused`), and {}", found_by(&report));
     note_restored(&home, "product", &found);
     let shop = Shop::of(home.start_with(&["--new-epoch", "product"])).await;
     let tea = shop.product("TEA", 500, 5).await;
@@ -150,7 +150,7 @@ async fn a_backup_of_the_only_database_is_found_out_by_the_pgs_book() {
     saved.restore();
     let (exit, report) = home.audit();
     assert_eq!((exit, codes(&report)), (Some(1), ["PG_EXTRA"].into()), "{report:#}");
-    note_restored(&home, "the only database", &format!("the audit ({:?})", codes(&report)));
+    note_restored(&home, "the only database", &found_by(&report));
 }
 
 #[test]

@@ -22,6 +22,12 @@ pub(crate) fn codes(report: &Value) -> BTreeSet<&str> {
     found.iter().map(|one| one["code"].as_str().unwrap()).collect()
 }
 
+/// That an audit found it, and what.
+pub(crate) fn found_by(report: &Value) -> String {
+    let codes = codes(report).into_iter().map(|code| format!("`{code}`")).collect::<Vec<_>>();
+    format!("the audit ({})", codes.join(", "))
+}
+
 /// `database` was restored from an older backup, and this is who said so.
 pub(crate) fn note_restored(home: &Home, database: &str, found: &str) {
     let fault = format!("{database} is restored from an older backup");
