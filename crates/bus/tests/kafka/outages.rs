@@ -53,22 +53,3 @@ fn a_relay_that_is_killed_anywhere_leaves_no_hole() {
     assert_eq!(follower.all().len(), 7_000);
     assert!(follower.in_order());
 }
-
-#[test]
-fn who_is_told_to_end_while_the_broker_is_away_does_not_wait_for_it() {
-    let kafka = Kafka::start().unwrap();
-    let settings = settings(&kafka, "gone");
-    let (log, own) = (Log::new(), Own::new());
-    let relay = log.relay(&settings);
-    let mut follower = Follower::new(&settings, &log, &own);
-    log.say(600);
-    follower.until("it runs", |follower| follower.all().len() > 100);
-    until("everything is published", || relay.published().0 == 600);
-    kafka.kill_9().unwrap();
-    log.say(300);
-    until("the broker is missed", || follower.listener.trouble().is_some() && relay.trouble().is_some());
-    // What was brought before is taken now, and its offsets cannot be committed.
-    follower.until("it goes on", |follower| follower.all().len() > 200);
-    drop(follower);
-    drop(relay);
-}

@@ -1,6 +1,7 @@
 //! Kafka between units: words wait while it is away, and nothing is lost or done twice, however a shop comes to it and leaves it.
 
 use crate::support::figures::now;
+use crate::support::process::{is_there, signal};
 use crate::support::regulars::{KILLED_BEHIND, Regulars};
 use crate::support::{Client, Home, Shop};
 use services::{Kafka, Postgres};
@@ -133,6 +134,13 @@ async fn orders_outlive_a_minute_without_their_broker_or_give_everything_back() 
         }
         assert_eq!(giving_up.status(order).await, "FAILING", "nobody can have said that it gave back");
     }
+    // Who is asked to end does not wait for the broker; it is started again.
+    let (_, process) = shops[0].serving.told.units["order"];
+    signal("-TERM", process);
+    while is_there(process) {
+        seconds.tick().await;
+    }
+    shops[0].until_ready().await;
     kafka.restart().unwrap();
     let back = now();
     to_wait.settles(back).await;

@@ -171,6 +171,12 @@ pub(crate) fn signal(signal: &str, process: u32) {
     assert!(sent.success());
 }
 
+/// Whether a process has not ended.
+pub(crate) fn is_there(process: u32) -> bool {
+    let asked = Command::new("kill").arg("-0").arg(process.to_string()).stderr(Stdio::null()).status();
+    asked.unwrap().success()
+}
+
 /// What a server says of itself at its start.
 #[derive(Default)]
 pub(crate) struct Told {
