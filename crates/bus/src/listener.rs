@@ -24,14 +24,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// How long a poll waits for a record: as long may a lane wait for room to be noticed, and an offset to be committed.
+/// How long a poll waits for a record: as long may a lane wait for room to be noticed.
 const POLL: Duration = Duration::from_millis(50);
-/// How many records are taken between looks at offsets and full lanes.
+/// How many records are taken between looks at full lanes.
 const SIDE_WORK_EVERY: u64 = 64;
-/// How many polls pass between looks at how far other instances are, in lanes that are theirs: about a second.
-const OTHERS_EVERY: u64 = 20;
+/// How often offsets are committed. Where a database is, its own cursors say: an offset that is behind only has some records seen again.
+/// Each commit costs the broker a write, and under load there is something to commit after every poll.
+const OFFSETS_EVERY: Duration = Duration::from_millis(250);
+/// How often it is looked how far other instances are, in lanes that are theirs.
+const OTHERS_EVERY: Duration = Duration::from_secs(1);
 /// Waits after the broker could not be listened to, or a log could not be asked where it stands.
 const AGAIN: Backoff = Backoff { first: Duration::from_millis(50), cap: Duration::from_secs(2) };
 
@@ -250,7 +253,8 @@ impl Work {
 
     fn listen(&self, consumer: &BaseConsumer<Moves>, failures: &mut u32) -> Result<(), BusError> {
         let (mut paused, mut heard) = (BTreeSet::new(), 0);
-        let mut turns = 0;
+        let mut offsets = Rhythm::every(OFFSETS_EVERY);
+        let mut others = Rhythm::every(OTHERS_EVERY);
         while !self.stop.is_told() {
             match consumer.poll(POLL) {
                 Some(Ok(message)) => {
@@ -272,10 +276,11 @@ impl Work {
                 *self.trouble.lock() = None;
                 tracing::info!(consumer = self.consumer, "the broker is heard again");
             }
-            self.board.commit(consumer, CommitMode::Async)?;
             self.board.hold_back(consumer, &mut paused)?;
-            turns += 1;
-            if turns % OTHERS_EVERY == 0
+            if offsets.is_due() {
+                self.board.commit(consumer, CommitMode::Async)?;
+            }
+            if others.is_due()
                 && let Err(error) = self.follow_others()
             {
                 tracing::debug!(consumer = self.consumer, %error, "how far other instances are cannot be read now");
@@ -313,6 +318,28 @@ impl Work {
             lane.set_aside(offset, unreadable.place);
         }
         Ok(())
+    }
+}
+
+/// Something that is done now and then, however often one could.
+struct Rhythm {
+    every: Duration,
+    next: Instant,
+}
+
+impl Rhythm {
+    fn every(every: Duration) -> Self {
+        Self { every, next: Instant::now() + every }
+    }
+
+    /// Whether its time has come; then not again before the next.
+    fn is_due(&mut self) -> bool {
+        let now = Instant::now();
+        let due = now >= self.next;
+        if due {
+            self.next = now + self.every;
+        }
+        due
     }
 }
 

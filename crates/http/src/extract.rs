@@ -395,7 +395,7 @@ impl FromRequestParts<AppState> for Caller {
             None => state.tokens().claims(&parts.headers, state.now())?,
         };
         let unknown = || Problem::unauthorized("TOKEN_INVALID", "this access token is not valid");
-        let user: User = state.shop().get("user", (claims.sub,))?.ok_or_else(unknown)?;
+        let user: User = state.shop().find("user", (claims.sub,)).await?.ok_or_else(unknown)?;
         if user.is_active() {
             Ok(Self(user))
         } else {

@@ -7,6 +7,7 @@ pub mod aids;
 pub mod domains;
 pub mod facts;
 pub mod lists;
+mod lookups;
 pub mod poll;
 pub mod quoter;
 pub mod reads;

@@ -71,7 +71,7 @@ impl Shop {
         let mut answered = self.polls().join(self.system(), &order, poll);
         // The sender is dropped when the poll is over: that is the answer. In time or not, the order is shown as it then is.
         let _ = tokio::time::timeout(LIMIT, answered.changed()).await;
-        self.order(order.id)
+        self.find_order(order.id).await
     }
 }
 

@@ -34,9 +34,14 @@ impl Shop {
     /// # Errors
     /// [`ShopError::NotFound`] if there is no such order.
     pub async fn settled(&self, id: OrderId, limit: Duration) -> Result<Settled, ShopError> {
-        let order =
-            until(self.system().watch(), id.0, limit, || self.order(id), |order| order.status.is_settled())
-                .await?;
+        let order = until(
+            self.system().watch(),
+            id.0,
+            limit,
+            || self.find_order(id),
+            |order| order.status.is_settled(),
+        )
+        .await?;
         let order = Box::new(order);
         Ok(if order.status.is_settled() { Settled::Yes(order) } else { Settled::NotYet(order) })
     }
@@ -46,21 +51,26 @@ impl Shop {
     /// # Errors
     /// [`ShopError::NotFound`] if there is none.
     pub async fn charge_settled(&self, id: ChargeId, limit: Duration) -> Result<Charge, ShopError> {
-        let look = || self.get::<Charge>("payment", (id,))?.ok_or(ShopError::NotFound("top-up"));
+        let look = move || async move {
+            self.find::<Charge>("payment", (id,)).await?.ok_or(ShopError::NotFound("top-up"))
+        };
         until(self.charges(), id.0, limit, look, |charge| charge.status != ChargeStatus::Pending).await
     }
 }
 
 /// Looks at a thing, and again whenever something is said of it, until it is settled or `limit` is over.
-async fn until<T>(
+async fn until<T, F>(
     watch: &Arc<Watch>,
     key: Uuid,
     limit: Duration,
-    look: impl Fn() -> Result<T, ShopError>,
+    look: impl Fn() -> F,
     settled: impl Fn(&T) -> bool,
-) -> Result<T, ShopError> {
+) -> Result<T, ShopError>
+where
+    F: Future<Output = Result<T, ShopError>>,
+{
     if limit.is_zero() {
-        return look();
+        return look().await;
     }
     let (sender, mut changes) = tokio::sync::watch::channel(());
     let _watching = watch.add(key, Box::new(move |_, _| sender.send_replace(())));
@@ -68,13 +78,13 @@ async fn until<T>(
     tokio::pin!(wait);
     loop {
         changes.borrow_and_update();
-        let thing = look()?;
+        let thing = look().await?;
         if settled(&thing) {
             return Ok(thing);
         }
         tokio::select! {
-            changed = changes.changed() => if changed.is_err() { return look() },
-            () = &mut wait => return look(),
+            changed = changes.changed() => if changed.is_err() { return look().await },
+            () = &mut wait => return look().await,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::aids::{Aid, BestSellersCopy, Figure};
 use crate::domains::{Domains, steps_of};
 use crate::facts::{Catalogue, Facts, LocalFacts, load, read};
+use crate::lookups::Lookups;
 use crate::poll::Polls;
 use crate::quoter::{Ask, Quoter, QuoterParts};
 use crate::reads::BestSeller;
@@ -47,6 +48,7 @@ pub struct Shop {
     /// Those who wait for one top-up: fed by the log of payment, whose sagas they are.
     charges: Arc<Watch>,
     polls: Arc<Polls>,
+    lookups: Arc<Lookups>,
     currency: Currency,
     best_sellers: OnceLock<Arc<dyn BestSellersCopy>>,
     aids: Mutex<Vec<Arc<dyn Aid>>>,
@@ -103,6 +105,7 @@ impl Shop {
             quoter,
             charges,
             polls: Arc::default(),
+            lookups: Arc::default(),
             currency: domains.currency(),
             best_sellers: OnceLock::new(),
             aids: Mutex::default(),
@@ -199,7 +202,35 @@ impl Shop {
         Ok(self.system.reader(&DomainName::of(name))?.as_ref())
     }
 
-    /// The record of `R` under `key` in the database of `domain`, if there is one.
+    /// The record of `R` under `key` in the database of `domain`, if there is one: for requests, of which many may look something up at
+    /// once. It keeps no thread waiting, and where each read is a way to another process and back, those that wait share one.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    pub async fn find<R: Record>(
+        &self,
+        domain: &'static str,
+        key: impl Into<Key>,
+    ) -> Result<Option<R>, ShopError> {
+        let reader = self.system.reader(&DomainName::of(domain))?;
+        if !reader.is_remote() {
+            return self.get(domain, key);
+        }
+        let reader = Arc::clone(reader);
+        let load = move |keys: &[Key]| reader.load(R::TABLE, keys);
+        let row = self.lookups.find(domain, R::TABLE, key.into(), load).await?;
+        Ok(row.map(|row| read(&row)).transpose()?)
+    }
+
+    /// The order, looked up as [`Shop::find`] does.
+    ///
+    /// # Errors
+    /// [`ShopError::NotFound`] if there is none.
+    pub async fn find_order(&self, id: OrderId) -> Result<Order, ShopError> {
+        self.find("order", (id,)).await?.ok_or(ShopError::NotFound("order"))
+    }
+
+    /// The record of `R` under `key` in the database of `domain`, if there is one. This thread waits for it.
     ///
     /// # Errors
     /// If it cannot be read.
@@ -215,7 +246,7 @@ impl Shop {
         Ok(self.reader(domain)?.query(query)?.iter().map(read).collect::<Result<_, _>>()?)
     }
 
-    /// The order.
+    /// The order. This thread waits for it.
     ///
     /// # Errors
     /// [`ShopError::NotFound`] if there is none.

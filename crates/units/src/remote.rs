@@ -32,6 +32,10 @@ impl RemoteReader {
 }
 
 impl Reader for RemoteReader {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn load(&self, table: &'static Table, keys: &[Key]) -> Result<Vec<Row>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());

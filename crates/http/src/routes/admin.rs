@@ -143,7 +143,7 @@ async fn fulfil_order(
     Tracing(trace): Tracing,
 ) -> Result<Json<OrderBody>, Problem> {
     state.shop().ask(FulfilOrder { order, by: admin.id() }, trace).await?;
-    Ok(Json(OrderBody::of(&state.shop().order(order)?)?))
+    Ok(Json(OrderBody::of(&state.shop().find_order(order).await?)?))
 }
 
 #[cfg(test)]

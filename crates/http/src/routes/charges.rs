@@ -110,7 +110,7 @@ async fn get_charge(
     caller: Caller,
     Id(id): Id<ChargeId>,
 ) -> Result<Json<ChargeBody>, Problem> {
-    let charge: Option<Charge> = state.shop().get("payment", (id,))?;
+    let charge: Option<Charge> = state.shop().find("payment", (id,)).await?;
     let own = charge.filter(|charge| charge.user_id == caller.id());
     own.map(|charge| Json((&charge).into())).ok_or_else(|| Problem::not_found("top-up"))
 }

@@ -13,7 +13,9 @@ use futures::stream::unfold;
 use kernel::ids::OrderId;
 use kernel::judge::{SagaStatus, StepState};
 use kernel::{Entry, Said, Timestamp};
+use order::Order;
 use runtime::watch::Watching;
+use shop::ShopError;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use tokio::sync::mpsc;
@@ -39,21 +41,23 @@ async fn follow_order(
     caller: Caller,
     Id(id): Id<OrderId>,
 ) -> Result<Sse<impl Stream<Item = Result<Event, axum::Error>>>, Problem> {
-    let mut order = visible(&state, &caller, id)?;
     let (sender, heard) = mpsc::unbounded_channel();
-    let mut watching = None;
-    if !order.status.is_settled() {
-        let watcher = move |_, entry: &Arc<Entry>| {
-            // The stream may have ended; it then drops its watch.
-            let _ = sender.send(Arc::clone(entry));
-        };
-        watching = Some(state.shop().system().watch().add(id.0, Box::new(watcher)));
-        // Looked at again: what was committed before the watch began is seen here, what comes after is heard.
-        order = visible(&state, &caller, id)?;
-    }
-    let now = Moment { status: order.status, reason: None, steps: Vec::new(), at: order.updated_at };
-    let following =
-        Following { state, id, heard, _watching: watching, waiting: VecDeque::from([now]), shown: None };
+    let watcher = move |_, entry: &Arc<Entry>| {
+        // The stream may have ended; it then drops its watch.
+        let _ = sender.send(Arc::clone(entry));
+    };
+    let watching = state.shop().system().watch().add(id.0, Box::new(watcher));
+    // Looked at after the watch began: what was committed before is seen here, what comes after is heard.
+    let order = visible(&state, &caller, id).await?;
+    let following = Following {
+        state,
+        id,
+        heard,
+        _watching: watching,
+        seen: Some(order),
+        waiting: VecDeque::new(),
+        shown: None,
+    };
     let stream = unfold(following, |mut following| async {
         let event = following.next().await?;
         Some((event, following))
@@ -111,7 +115,9 @@ struct Following {
     state: AppState,
     id: OrderId,
     heard: mpsc::UnboundedReceiver<Arc<Entry>>,
-    _watching: Option<Watching>,
+    _watching: Watching,
+    /// The order as it stood when it began to be followed, until that is shown.
+    seen: Option<Order>,
     waiting: VecDeque<Moment>,
     /// The last status that was shown.
     shown: Option<SagaStatus>,
@@ -120,6 +126,10 @@ struct Following {
 impl Following {
     /// The next event; none after a settled order was shown, and where the process ends.
     async fn next(&mut self) -> Option<Result<Event, axum::Error>> {
+        if let Some(order) = self.seen.take() {
+            self.shown = Some(order.status);
+            return self.tell(OrderBody::of(&order));
+        }
         while !self.shown.is_some_and(SagaStatus::is_settled) {
             let Some(moment) = self.waiting.pop_front() else {
                 let entry = tokio::select! {
@@ -132,23 +142,25 @@ impl Following {
             // Heard and looked at both: shown once.
             if self.shown.is_none_or(|shown| rank(moment.status) > rank(shown)) {
                 self.shown = Some(moment.status);
-                return self.show(moment);
+                let body = self.at(moment).await;
+                return self.tell(body);
             }
         }
         None
     }
 
-    fn show(&self, moment: Moment) -> Option<Result<Event, axum::Error>> {
-        let read = || {
-            let order = self.state.shop().order(self.id)?;
-            let (is_now, body) = (order.status == moment.status, OrderBody::of(&order)?);
-            Ok(if is_now { body } else { body.at(moment.status, moment.reason, &moment.steps, moment.at) })
-        };
-        match read() {
+    /// The order as it stood at `moment`.
+    async fn at(&self, moment: Moment) -> Result<OrderBody, ShopError> {
+        let order = self.state.shop().find_order(self.id).await?;
+        let (is_now, body) = (order.status == moment.status, OrderBody::of(&order)?);
+        Ok(if is_now { body } else { body.at(moment.status, moment.reason, &moment.steps, moment.at) })
+    }
+
+    fn tell(&self, body: Result<OrderBody, ShopError>) -> Option<Result<Event, axum::Error>> {
+        match body {
             Ok(body) => Some(Event::default().event("order").json_data(body)),
             Err(error) => {
                 // The stream ends; the client asks again and is told why.
-                let error: shop::ShopError = error;
                 tracing::warn!(%error, order_id = %self.id, "an order could not be followed");
                 None
             }

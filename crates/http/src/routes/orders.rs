@@ -281,7 +281,7 @@ async fn answer(
     prefer: Prefer,
     asked: Asked,
 ) -> Result<Waited<OrderBody>, Problem> {
-    let mut order = state.shop().order(id)?;
+    let mut order = state.shop().find_order(id).await?;
     // Made and not to be paid yet: that is all that was asked for.
     let awaited = order.status != SagaStatus::Created;
     let patience = if awaited { prefer.at(state) } else { Patience::NONE };
@@ -289,7 +289,7 @@ async fn answer(
         order = tokio::select! {
             settled = state.shop().settled(id, patience.limit) => settled?.order(),
             // A process that ends keeps nobody: the order goes on without it, or when it is back.
-            () = state.draining().ended() => state.shop().order(id)?,
+            () = state.draining().ended() => state.shop().find_order(id).await?,
         };
     }
     let (done, replayed) = match asked {
@@ -302,8 +302,8 @@ async fn answer(
 }
 
 /// The order, if the caller may see it.
-pub(super) fn visible(state: &AppState, caller: &Caller, id: OrderId) -> Result<Order, Problem> {
-    let order: Option<Order> = state.shop().get("order", (id,))?;
+pub(super) async fn visible(state: &AppState, caller: &Caller, id: OrderId) -> Result<Order, Problem> {
+    let order: Option<Order> = state.shop().find("order", (id,)).await?;
     let order = order.filter(|order| caller.owns(order.user_id));
     Ok(order.ok_or_else(|| Refused::not_found("order"))?)
 }
@@ -341,6 +341,6 @@ async fn get_order(
     caller: Caller,
     Id(id): Id<OrderId>,
 ) -> Result<Json<OrderBody>, Problem> {
-    let order = visible(&state, &caller, id)?;
+    let order = visible(&state, &caller, id).await?;
     Ok(Json(OrderBody::of(&state.shop().polled(order).await?)?))
 }

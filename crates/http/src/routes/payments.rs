@@ -34,7 +34,7 @@ async fn get_payment(
     caller: Caller,
     Id(id): Id<PaymentId>,
 ) -> Result<Json<PaymentBody>, Problem> {
-    let payment: Option<PaymentRow> = state.shop().get("payment", (id,))?;
+    let payment: Option<PaymentRow> = state.shop().find("payment", (id,)).await?;
     let seen = payment.filter(|payment| caller.owns(payment.user_id));
     seen.map(|payment| Json(payment.into())).ok_or_else(|| Problem::not_found("payment"))
 }

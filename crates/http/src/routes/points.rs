@@ -26,7 +26,7 @@ pub(crate) fn routes() -> OpenApiRouter<AppState> {
     responses((status = 200, description = "The balance", body = PointsBody), SignedIn)
 )]
 async fn get_points(State(state): State<AppState>, caller: Caller) -> Result<Json<PointsBody>, Problem> {
-    let points: Option<Points> = state.shop().get("point", (caller.id(),))?;
+    let points: Option<Points> = state.shop().find("point", (caller.id(),)).await?;
     // A user without a row has nothing.
     let balance = points.map_or(Money::ZERO, |points| points.balance).minor();
     Ok(Json(PointsBody { balance, currency: state.shop().currency() }))

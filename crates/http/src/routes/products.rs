@@ -77,7 +77,7 @@ pub(super) fn newest_first(query: Query, id: &'static str, paging: &Paging) -> Q
     )
 )]
 async fn get_product(State(state): State<AppState>, Id(id): Id<ProductId>) -> Result<Versioned, Problem> {
-    let product: Option<Product> = state.shop().get("product", (id,))?;
+    let product: Option<Product> = state.shop().find("product", (id,)).await?;
     product.map(versioned).ok_or_else(|| Problem::not_found("product"))
 }
 

@@ -159,9 +159,9 @@ async fn log_in(
     Tracing(trace): Tracing,
     Body(body): Body<LogInBody>,
 ) -> Result<Json<TokenBody>, Problem> {
-    let known: Option<UserEmail> = state.shop().get("user", (email_key(&body.email),))?;
+    let known: Option<UserEmail> = state.shop().find("user", (email_key(&body.email),)).await?;
     let user: Option<User> = match known {
-        Some(known) => state.shop().get("user", (known.user_id,))?,
+        Some(known) => state.shop().find("user", (known.user_id,)).await?,
         None => None,
     };
     // Nobody's password is compared as well: an address that nobody has takes as long as a wrong password.
@@ -199,7 +199,7 @@ async fn refresh(
 ) -> Result<Json<TokenBody>, Problem> {
     let old_hash = token_hash(body.refresh_token.expose());
     let invalid = || Problem::unauthorized("REFRESH_TOKEN_INVALID", "this refresh token cannot be used");
-    let old: RefreshToken = state.shop().get("user", (old_hash,))?.ok_or_else(invalid)?;
+    let old: RefreshToken = state.shop().find("user", (old_hash,)).await?.ok_or_else(invalid)?;
     let (token, new_hash) = refresh_token()?;
     let expires_at = state.now().after(REFRESH_LIFE);
     let command = RotateRefresh { user: old.user_id, family: old.family_id, old_hash, new_hash, expires_at };
@@ -290,11 +290,11 @@ async fn get_user(
     _: Admin,
     Id(id): Id<UserId>,
 ) -> Result<Versioned<UserBody>, Problem> {
-    find(&state, id).map(|user| shown(&user))
+    find(&state, id).await.map(|user| shown(&user))
 }
 
-fn find(state: &AppState, id: UserId) -> Result<User, Problem> {
-    state.shop().get("user", (id,))?.ok_or_else(|| Problem::not_found("user"))
+async fn find(state: &AppState, id: UserId) -> Result<User, Problem> {
+    state.shop().find("user", (id,)).await?.ok_or_else(|| Problem::not_found("user"))
 }
 
 #[derive(Debug, Deserialize, ToSchema)]
@@ -369,7 +369,7 @@ async fn adjust_points(
     Tracing(trace): Tracing,
     Body(body): Body<AdjustBody>,
 ) -> Result<Json<PointsBody>, Problem> {
-    let user = find(&state, id)?.id;
+    let user = find(&state, id).await?.id;
     let command = AdjustPoints { user, adjust: body.adjust, reason: body.reason, by: admin.id() };
     let points = state.shop().ask(command, trace).await?;
     Ok(Json(PointsBody { balance: points.balance.minor(), currency: state.shop().currency() }))

@@ -232,6 +232,11 @@ pub struct Chain {
 
 /// The reading side of one database: committed rows only. Cheap to call from many threads.
 pub trait Reader: Send + Sync {
+    /// Whether each call goes to another process and back, so that many small ones are better made one.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// The rows under `keys`; absent ones are left out.
     ///
     /// # Errors

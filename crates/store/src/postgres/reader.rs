@@ -81,6 +81,10 @@ impl PostgresReader {
 }
 
 impl Reader for PostgresReader {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn load(&self, table: &'static Table, keys: &[Key]) -> Result<Vec<Row>, StoreError> {
         if keys.is_empty() {
             return Ok(Vec::new());

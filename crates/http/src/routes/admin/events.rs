@@ -127,7 +127,7 @@ async fn order_timeline(
     _: Admin,
     Id(id): Id<OrderId>,
 ) -> Result<Json<Timeline>, Problem> {
-    let order = state.shop().order(id)?;
+    let order = state.shop().find_order(id).await?;
     let events = said_of(state.shop(), id.0)?.into_iter().map(|placed| placed.event).collect();
     Ok(Json(Timeline { order_id: id.0, trace_id: order.trace.trace_id(), events }))
 }
