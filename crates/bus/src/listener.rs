@@ -19,12 +19,13 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message};
 use runtime::Feed;
+use runtime::ports::clock::Clock;
 use runtime::ports::store::{Reader, StoreError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// How long a poll waits for a record: as long may a lane wait for room to be noticed.
 const POLL: Duration = Duration::from_millis(50);
@@ -57,6 +58,7 @@ struct Work {
     settings: Settings,
     consumer: String,
     logs: Vec<Heard>,
+    clock: Arc<dyn Clock>,
     board: Arc<Board>,
     /// Records that could not be read, since start.
     dead: AtomicU64,
@@ -74,6 +76,7 @@ impl Listener {
         consumer: &str,
         own: &Arc<dyn Reader>,
         logs: &[Heard],
+        clock: Arc<dyn Clock>,
     ) -> Result<Self, BusError> {
         settings.check()?;
         let mut lanes = BTreeMap::new();
@@ -89,6 +92,7 @@ impl Listener {
             settings: settings.clone(),
             consumer: consumer.to_owned(),
             logs: logs.to_vec(),
+            clock,
             board: Arc::new(Board::new(lanes)),
             dead: AtomicU64::new(0),
             trouble: Mutex::default(),
@@ -253,8 +257,8 @@ impl Work {
 
     fn listen(&self, consumer: &BaseConsumer<Moves>, failures: &mut u32) -> Result<(), BusError> {
         let (mut paused, mut heard) = (BTreeSet::new(), 0);
-        let mut offsets = Rhythm::every(OFFSETS_EVERY);
-        let mut others = Rhythm::every(OTHERS_EVERY);
+        let begun = self.clock.elapsed();
+        let (mut offsets, mut others) = (Rhythm::new(OFFSETS_EVERY, begun), Rhythm::new(OTHERS_EVERY, begun));
         while !self.stop.is_told() {
             match consumer.poll(POLL) {
                 Some(Ok(message)) => {
@@ -277,10 +281,11 @@ impl Work {
                 tracing::info!(consumer = self.consumer, "the broker is heard again");
             }
             self.board.hold_back(consumer, &mut paused)?;
-            if offsets.is_due() {
+            let now = self.clock.elapsed();
+            if offsets.is_due(now) {
                 self.board.commit(consumer, CommitMode::Async)?;
             }
-            if others.is_due()
+            if others.is_due(now)
                 && let Err(error) = self.follow_others()
             {
                 tracing::debug!(consumer = self.consumer, %error, "how far other instances are cannot be read now");
@@ -324,17 +329,16 @@ impl Work {
 /// Something that is done now and then, however often one could.
 struct Rhythm {
     every: Duration,
-    next: Instant,
+    next: Duration,
 }
 
 impl Rhythm {
-    fn every(every: Duration) -> Self {
-        Self { every, next: Instant::now() + every }
+    fn new(every: Duration, now: Duration) -> Self {
+        Self { every, next: now + every }
     }
 
     /// Whether its time has come; then not again before the next.
-    fn is_due(&mut self) -> bool {
-        let now = Instant::now();
+    fn is_due(&mut self, now: Duration) -> bool {
         let due = now >= self.next;
         if due {
             self.next = now + self.every;

@@ -57,7 +57,7 @@ pub fn compose(setup: Setup<'_>) -> anyhow::Result<(Arc<Shop>, Vec<Worker>)> {
     let named = guards.iter().map(|(name, guard)| (name.clone(), Arc::clone(guard) as Arc<dyn Guard>));
     let mut elsewhere = setup.spread.map(|spread| spread.elsewhere(&topology)).unwrap_or_default();
     if let Some(kafka) = &setup.kafka {
-        kafka.hear(&opened, &mut elsewhere, &registry.routing(&topology))?;
+        kafka.hear(&opened, &mut elsewhere, &registry.routing(&topology), &setup.clock)?;
     }
     let parts = SystemParts {
         registry: registry.clone(),

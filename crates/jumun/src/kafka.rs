@@ -6,6 +6,7 @@ use bus::{Compression, Heard, Listener, Relay, Settings};
 use kernel::routing::Routing;
 use parking_lot::Mutex;
 use runtime::System;
+use runtime::ports::clock::Clock;
 use runtime::ports::guard::Guard;
 use runtime::system::{Elsewhere, Opened};
 use serde::{Deserialize, Serialize};
@@ -108,6 +109,7 @@ impl Kafka {
         opened: &[Opened],
         elsewhere: &mut [Elsewhere],
         routing: &Routing,
+        clock: &Arc<dyn Clock>,
     ) -> anyhow::Result<()> {
         for own in opened {
             let sources = routing.sources(&own.database.domains);
@@ -120,7 +122,8 @@ impl Kafka {
             if heard.is_empty() {
                 continue;
             }
-            let listener = Listener::start(&self.settings, &own.database.name, &own.reader, &heard)
+            let (name, clock) = (&own.database.name, Arc::clone(clock));
+            let listener = Listener::start(&self.settings, name, &own.reader, &heard, clock)
                 .with_context(|| format!("kafka, for {}", own.database.name))?;
             for other in elsewhere.iter_mut() {
                 let feeds = listener.feeds(&other.database.name);

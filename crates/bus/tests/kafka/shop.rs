@@ -1,6 +1,6 @@
 //! A whole shop whose units hear each other over Kafka only: every unit a system of its own, as a process would be.
 
-use crate::support::{LANES, settings, until};
+use crate::support::{LANES, clock, settings, until};
 use audit::{Audit, PAGE, Source};
 use jumun_bus::{Heard, Listener, Relay, Settings};
 use kernel::DomainName;
@@ -160,7 +160,7 @@ impl World {
         let heard: Vec<Heard> = heard
             .map(|other| Heard { log: other.name.clone(), reader: Arc::clone(&self.readers[&other.name]) })
             .collect();
-        Listener::start(settings, &database.name, &self.readers[&database.name], &heard).unwrap()
+        Listener::start(settings, &database.name, &self.readers[&database.name], &heard, clock()).unwrap()
     }
 
     /// Steps everything once.

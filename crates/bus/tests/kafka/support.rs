@@ -10,7 +10,9 @@ use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::message::{Header, Headers, Message, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+use runtime::adapters::SystemClock;
 use runtime::feed::lane_for;
+use runtime::ports::clock::Clock;
 use runtime::ports::store::{Cursor, Epoch, LogRow, Position, Reader, Store, StoredLogRow};
 use runtime::registry::own_tables;
 use runtime::{Door, Feed, Tail};
@@ -28,6 +30,11 @@ pub(crate) const EPOCH: Epoch = Epoch(Uuid::from_u128(1));
 const LOOKS: usize = 1_200;
 const LOOK: Duration = Duration::from_millis(50);
 const ANSWER: Duration = Duration::from_secs(30);
+
+/// The clock of listeners, which are threads of their own.
+pub(crate) fn clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::default())
+}
 
 /// The settings of the test called `name` over `kafka`.
 pub(crate) fn settings(kafka: &Kafka, name: &str) -> Settings {
@@ -268,7 +275,7 @@ pub(crate) struct Follower {
 impl Follower {
     pub(crate) fn new(settings: &Settings, log: &Log, own: &Own) -> Self {
         let heard = Heard { log: "order".to_owned(), reader: Arc::clone(&log.reader) };
-        let listener = Listener::start(settings, "product", &own.reader, &[heard]).unwrap();
+        let listener = Listener::start(settings, "product", &own.reader, &[heard], clock()).unwrap();
         let door = Door::new("product", 1);
         let feeds = listener.feeds("order").into_iter().map(|feed| {
             feed.follow(Arc::clone(&door));
