@@ -198,12 +198,11 @@ fn a_run_for_people_says_what_was_driven_and_ends_with_the_audit() {
 const EMAIL: &str = "admin@example.com";
 const PASSWORD: &str = "a long enough password";
 
-/// What is stale in one process cannot be made so in another: the quote refuses what it knows better.
-#[tokio::test(flavor = "multi_thread")]
-async fn a_running_server_is_loaded_over_http_and_audited_beside_it() {
+/// What a bench says of a server that runs the topology.
+async fn bench_of_a_server(topology: &str, args: &[&str]) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let config = Config::parse(File {
-        topology: "monolith".to_owned(),
+        topology: topology.to_owned(),
         data: folder.path().join("data"),
         listen: ([127, 0, 0, 1], 0).into(),
         rate_limit: "off".to_owned(),
@@ -215,19 +214,33 @@ async fn a_running_server_is_loaded_over_http_and_audited_beside_it() {
     let server = Server::start(&config, Domains::new(config.policies.clone())).await.unwrap();
     let (url, data) = (format!("http://{}", server.address()), config.file.data.to_str().unwrap());
     let small = ["bench", "--json", "--orders", "100", "--warm-up", "5", "--users", "3", "--products", "3"];
-    let fail = ["--coupon", "10", "--fail", "stock=10", "--fail", "point=10", "--fail", "coupon=10"];
-    let there = ["--url", &url, "--topology", "monolith", "--data", data];
-    let mut command = command(&[&small[..], &fail, &there].concat());
+    let there = ["--url", &url, "--topology", topology, "--data", data];
+    let mut command = command(&[&small[..], args, &there].concat());
     command.env("JUMUN_ADMIN_EMAIL", EMAIL).env("JUMUN_ADMIN_PASSWORD", PASSWORD);
     let ran = tokio::task::spawn_blocking(move || Ran::from(command.output().unwrap())).await.unwrap();
     server.stop().await;
     ran.check(0, &[]);
     let result: Value = serde_json::from_str(&ran.stdout).unwrap();
-    assert_eq!((&result["topology"], &result["door"]), (&"monolith".into(), &"http".into()));
+    assert_eq!((&result["topology"], &result["door"]), (&topology.into(), &"http".into()));
+    assert_eq!(result["audit"]["clean"], true);
+    result
+}
+
+/// What is stale in one process cannot be made so in another: the quote refuses what it knows better.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_server_is_loaded_over_http_and_audited_beside_it() {
+    let fail = ["--coupon", "10", "--fail", "stock=10", "--fail", "point=10", "--fail", "coupon=10"];
+    let result = bench_of_a_server("monolith", &fail).await;
     let reasons = serde_json::json!({ "COUPON_INVALID": 10, "POINTS_SHORT": 10, "OUT_OF_STOCK": 10 });
     assert_eq!((&result["reasons"], &result["failed_at_quote"]), (&reasons, &20.into()));
-    assert_eq!(result["audit"]["clean"], true);
     assert_eq!(result["per_order"]["commits"], Value::Null, "another process's are not known");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_waits_is_the_settled_orders() {
+    let result = bench_of_a_server("seven-services", &["--wait", "60"]).await;
+    assert_eq!(result["answer_us"], result["settled_us"]);
+    assert_eq!(result["outcomes"], serde_json::json!({ "CONFIRMED": 100 }));
 }
 
 #[test]
@@ -251,6 +264,7 @@ fn a_bad_argument_is_named() {
         (&["--input", "no-such-file.csv"], "--input"),
         (&["--input", support::SAMPLE, "--hot-sku"], "--hot-sku"),
         (&["--admin-email", "a@example.com"], "--url"),
+        (&["--wait", "5"], "--url"),
     ] {
         check(&[&["bench"], args].concat(), 2, &[says]);
     }

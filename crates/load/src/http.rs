@@ -31,6 +31,8 @@ pub enum Follow {
     Log,
     /// Its events are read until it is settled: one more request for each order that was not settled with its answer.
     Events,
+    /// Its answer is to wait so many seconds until it is settled; of what is not by then, the events are read.
+    Answer(u32),
 }
 
 /// A server that is reached over HTTP.
@@ -106,7 +108,13 @@ impl Inner {
     }
 
     async fn place(&self, user: usize, key: &str, body: &Value, ticket: Ticket) {
-        let send = |request: RequestBuilder| request.header("Idempotency-Key", key).json(body);
+        let send = |request: RequestBuilder| {
+            let request = request.header("Idempotency-Key", key).json(body);
+            match self.follow {
+                Follow::Answer(seconds) => request.header("Prefer", format!("wait={seconds}")),
+                Follow::Log | Follow::Events => request,
+            }
+        };
         let order = async {
             let response = self.send(user, Method::POST, "/v1/orders", send).await?;
             anyhow::Ok(response.json::<OrderBody>().await?)
@@ -117,8 +125,8 @@ impl Inner {
         };
         match (self.follow, order.end()) {
             (Follow::Log, _) => ticket.answered(order.id),
-            (Follow::Events, Some(end)) => ticket.answered_settled(order.id, end),
-            (Follow::Events, None) => {
+            (Follow::Events | Follow::Answer(_), Some(end)) => ticket.answered_settled(order.id, end),
+            (Follow::Events | Follow::Answer(_), None) => {
                 let meter = ticket.meter();
                 ticket.answered(order.id);
                 match self.follow(user, order.id).await {

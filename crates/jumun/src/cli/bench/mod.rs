@@ -51,6 +51,10 @@ pub(crate) struct Bench {
     /// the quote. With --data, too, that folder is audited at the end
     #[arg(long, value_name = "URL", conflicts_with_all = ["direct", "batch_cap"])]
     url: Option<String>,
+    /// Have the answer to each order wait until it is settled, at most so long, as `Prefer: wait` does: one request an order [default:
+    /// its events are read, with a second one]
+    #[arg(long, value_name = "SECONDS", requires = "url")]
+    wait: Option<u32>,
     /// The administrator of the server at --url [default: JUMUN_ADMIN_EMAIL]
     #[arg(long, value_name = "EMAIL", requires = "url")]
     admin_email: Option<String>,

@@ -62,7 +62,8 @@ impl Bench {
         let (cast, people) = filler.fill(&workload.stage()).await?;
         let people = Arc::new(people);
         let bearers = Arc::new(Customers(Arc::clone(&people)));
-        let target = Http::new(url, (cast, filler.run), bearers, Follow::Events, Handle::current())?;
+        let follow = self.wait.map_or(Follow::Events, Follow::Answer);
+        let target = Http::new(url, (cast, filler.run), bearers, follow, Handle::current())?;
         let (workload, pace) = (workload.clone(), self.pace());
         let measured = tokio::task::spawn_blocking(move || {
             let meter = Meter::new(Arc::new(SystemClock::default()) as Arc<dyn Clock>)?;
