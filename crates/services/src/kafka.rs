@@ -35,6 +35,11 @@ rootLogger.appenderRef.out.ref = out
 /// Kafka for a test: one broker, whose topics are made by name and have one copy.
 pub type Kafka = Throwaway<KafkaServer>;
 
+/// A setting that is no property of Kafka's: the options of its Java besides the heap's, with spaces between them. Given, they stand in the
+/// place of those that make it start fast and run slower than it could.
+pub const JVM_OPTIONS: &str = "jvm.options";
+const QUICK_START: &str = "-XX:+UseSerialGC -XX:TieredStopAtLevel=1";
+
 /// How Kafka is run.
 #[derive(Clone, Debug)]
 pub struct KafkaServer {
@@ -48,7 +53,8 @@ impl KafkaServer {
     fn java(&self, place: &Place, main: &str) -> Command {
         let mut command = Command::new(&self.java);
         let logging = place.folder().join("log4j2.properties");
-        command.arg(HEAP).arg("-XX:+UseSerialGC").arg("-XX:TieredStopAtLevel=1");
+        let given = self.settings.iter().find(|(name, _)| name == JVM_OPTIONS).map(|(_, options)| options);
+        command.arg(HEAP).args(given.map_or(QUICK_START, String::as_str).split_whitespace());
         command.arg(format!("-Dlog4j2.configurationFile={}", logging.display()));
         command.arg("-cp").arg(self.jars.join("*")).arg(main);
         command
@@ -75,7 +81,8 @@ impl KafkaServer {
             ("share.coordinator.state.topic.min.isr", "1".to_owned()),
             ("group.initial.rebalance.delay.ms", "0".to_owned()),
         ];
-        let given = self.settings.iter().map(|(name, value)| (name.as_str(), value.clone()));
+        let of_kafka = self.settings.iter().filter(|(name, _)| name != JVM_OPTIONS);
+        let given = of_kafka.map(|(name, value)| (name.as_str(), value.clone()));
         own.into_iter().chain(given).map(|(name, value)| format!("{name}={value}\n")).collect()
     }
 }

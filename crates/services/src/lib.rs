@@ -23,7 +23,7 @@ pub use access::{Access, write_secret};
 pub use account::Account;
 pub use home::home;
 pub use install::{Part, install};
-pub use kafka::{Kafka, KafkaServer};
+pub use kafka::{JVM_OPTIONS, Kafka, KafkaServer};
 pub use kept::{Found, Kept};
 pub use postgres::{Postgres, PostgresServer};
 pub use redis::{Redis, RedisServer};

@@ -7,6 +7,7 @@
 
 mod ours;
 mod plain;
+mod processes;
 mod spent;
 mod spread;
 mod table;
@@ -15,7 +16,7 @@ use std::process::ExitCode;
 
 use anyhow::{Result, ensure};
 use clap::Args;
-use services::{Kafka, Part, Postgres};
+use services::{JVM_OPTIONS, Kafka, Part, Postgres};
 
 use crate::run;
 use ours::{Door, Ours};
@@ -58,6 +59,9 @@ const SETTINGS: &[(&str, &str)] = &[
     ("max_connections", "300"),
 ];
 
+/// A broker that runs for long, not one that starts fast.
+const KAFKA: &[(&str, &str)] = &[(JVM_OPTIONS, "-XX:+UseSerialGC")];
+
 /// Which products are ordered.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Load {
@@ -77,7 +81,7 @@ pub(crate) fn run(asked: &Cost) -> Result<ExitCode> {
     let kafka = asked
         .spread
         .as_ref()
-        .map(|_| services::install(Part::Kafka).and_then(|()| Kafka::start()))
+        .map(|_| services::install(Part::Kafka).and_then(|()| Kafka::with(KAFKA)))
         .transpose()?;
     let plain = Plain::new(&server)?;
     let mut measured = Measured::default();
@@ -97,10 +101,12 @@ pub(crate) fn run(asked: &Cost) -> Result<ExitCode> {
                 }
             }
             if let Some((kafka, topology)) = kafka.as_ref().zip(asked.spread.as_deref()) {
-                let spread = Spread { topology, load, in_flight: 256 };
-                let one = spread.run(&server, kafka, asked.orders)?;
-                println!("round {round}: {spread}: {one}");
-                measured.ours(topology, load, Door::Spread, 256, one);
+                for in_flight in [1_000, 256] {
+                    let spread = Spread { topology, load, in_flight };
+                    let (one, each) = spread.run(&server, kafka, asked.orders)?;
+                    println!("round {round}: {spread}: {one}\n  of each process: {each}");
+                    measured.ours(topology, load, Door::Spread, in_flight, one);
+                }
             }
         }
     }

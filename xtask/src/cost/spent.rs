@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 use services::Postgres;
 
 /// A clock tick of `/proc`, in microseconds: 100 a second on every Linux of today.
-const TICK_US: f64 = 10_000.0;
+pub(super) const TICK_US: f64 = 10_000.0;
 
 /// Counts that only grow.
 #[derive(Clone, Copy, Debug)]
@@ -82,8 +82,8 @@ impl std::fmt::Display for One {
     }
 }
 
-struct Ticks {
-    own: f64,
+pub(super) struct Ticks {
+    pub(super) own: f64,
     /// Of children that were waited for.
     ended: f64,
 }
@@ -97,7 +97,7 @@ fn server_ticks(postmaster: u32) -> Result<f64> {
     Ok(all.own + all.ended + running.map(|child| child.own + child.ended).sum::<f64>())
 }
 
-fn ticks(pid: &str) -> Result<Ticks> {
+pub(super) fn ticks(pid: &str) -> Result<Ticks> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name in brackets may hold anything.
     let (_, rest) = stat.rsplit_once(')').context("/proc tells of processes")?;

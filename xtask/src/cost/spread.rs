@@ -10,6 +10,7 @@ use services::{Kafka, Postgres};
 
 use super::Load;
 use super::ours::read_rate;
+use super::processes::{Each, Processes};
 use super::spent::{One, Spent};
 use crate::run;
 
@@ -26,14 +27,19 @@ pub(super) struct Spread<'a> {
 
 impl Spread<'_> {
     /// So many orders over HTTP, with what a run of a quarter of them costs taken off.
-    pub(super) fn run(&self, server: &Postgres, kafka: &Kafka, orders: u32) -> Result<One> {
+    pub(super) fn run(&self, server: &Postgres, kafka: &Kafka, orders: u32) -> Result<(One, Each)> {
         let fewer = (orders / 4).max(1);
-        let (_, small) = self.measure(server, kafka, fewer)?;
-        let (rate, spent) = self.measure(server, kafka, orders)?;
-        Ok(One::new(rate, f64::from(orders - fewer), spent.since(small)))
+        let small = self.measure(server, kafka, fewer)?;
+        let whole = self.measure(server, kafka, orders)?;
+        let more = f64::from(orders - fewer);
+        let small_each = small.after.taken(&small.idle);
+        Ok((
+            One::new(whole.rate, more, whole.spent.since(small.spent)),
+            whole.after.each(&whole.idle, &small_each, more),
+        ))
     }
 
-    fn measure(&self, server: &Postgres, kafka: &Kafka, orders: u32) -> Result<(f64, Spent)> {
+    fn measure(&self, server: &Postgres, kafka: &Kafka, orders: u32) -> Result<Ran> {
         let name = format!("spread_{:08x}", std::process::id() ^ orders);
         let folder = run::target_dir()?.join("cost").join(&name);
         let ran = self.measure_in(server, kafka, orders, &name, &folder);
@@ -53,7 +59,7 @@ impl Spread<'_> {
         orders: u32,
         name: &str,
         folder: &Path,
-    ) -> Result<(f64, Spent)> {
+    ) -> Result<Ran> {
         server.run("postgres", "CHECKPOINT")?;
         let before = Spent::read(server)?;
         let jumun = |arguments: &[&str]| -> Result<Command> {
@@ -65,17 +71,32 @@ impl Spread<'_> {
         let mut up = jumun(&["up", "--listen", "127.0.0.1:0", "--rate-limit", "off"])?;
         up.env("JUMUN_KAFKA", kafka.bootstrap()).env("JUMUN_KAFKA__PREFIX", name);
         let up = Up::start(up)?;
+        let idle = Processes::read(up.child.id(), kafka)?;
         let mut bench = jumun(&["bench", "--json", "--users", "100", "--warm-up", "1000", "--url", &up.url])?;
+        bench.args(["--wait", "60"]);
         bench.arg(format!("--orders={orders}")).arg(format!("--clients={}", self.in_flight));
         if self.load == Load::Hot {
             bench.arg("--hot-sku");
         }
         let said = run::capture(&mut bench)?;
+        let after = Processes::read(up.child.id(), kafka)?;
         up.stop()?;
         let spent = Spent::read(server)?.since(before);
         let result: Value = serde_json::from_str(&said).context("jumun bench prints one document")?;
-        Ok((read_rate(&result, orders).with_context(|| self.to_string())?, spent))
+        let rate = read_rate(&result, orders).with_context(|| self.to_string())?;
+        Ok(Ran { rate, spent, idle, after })
     }
+}
+
+/// One run.
+struct Ran {
+    /// Orders a second.
+    rate: f64,
+    spent: Spent,
+    /// The processes before the first request.
+    idle: Processes,
+    /// After the last.
+    after: Processes,
 }
 
 impl std::fmt::Display for Spread<'_> {
