@@ -199,7 +199,17 @@ impl Meter {
     }
 
     pub(crate) fn answered(&self, id: Uuid, intended: Duration) {
+        self.answered_at(self.now(), id, intended);
+    }
+
+    /// The answer was the settled order: one moment, one time.
+    pub(crate) fn answered_settled(&self, id: Uuid, intended: Duration, end: End) {
         let now = self.now();
+        self.answered_at(now, id, intended);
+        self.ended(&mut self.inner.lock(), id, now, end);
+    }
+
+    fn answered_at(&self, now: Duration, id: Uuid, intended: Duration) {
         let mut inner = self.inner.lock();
         inner.tally.answer.record(now.saturating_sub(intended));
         match inner.halves.remove(&id) {

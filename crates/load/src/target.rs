@@ -44,8 +44,7 @@ impl Ticket {
 
     /// The answer said that it is settled, too.
     pub fn answered_settled(self, id: Uuid, end: End) {
-        self.meter.answered(id, self.intended);
-        self.meter.settled(id, end);
+        self.meter.answered_settled(id, self.intended, end);
     }
 
     /// No order was made, and why.
