@@ -30,6 +30,7 @@ const TESTS: &[&str] = &[
     "spread::spread_orchestrated_messages::what_was_acknowledged_outlives_every_unit_killed_in_turn",
     "spread::units_are_started_anew_one_by_one_and_no_order_fails",
     "spread::two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_their_postgresql",
+    "spread::a_unit_that_dies_while_its_postgresql_is_away_comes_back_with_it",
     "spread::a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders_and_lose_none",
     "kafka::spread_choreographed_parallel::orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units",
     "kafka::spread_validated_async::orders_wait_while_the_broker_is_away_and_survive_its_death_and_a_units",

@@ -68,6 +68,28 @@ async fn two_instances_of_every_unit_share_its_work_and_outlive_each_other_and_t
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_unit_that_dies_while_its_postgresql_is_away_comes_back_with_it() {
+    let postgres = Postgres::start().unwrap();
+    let home = Home::patient("spread:validated-async");
+    let home = home.with("JUMUN_DATABASE", &postgres.url("both"));
+    let shop = Shop::open(&home).await;
+    let regulars = Regulars::of(&home, &shop, KILLED).await;
+    let trial = regulars.buying("kill -9 of PostgreSQL, and of a unit while it is away").await;
+    postgres.kill_9().unwrap();
+    signal("-KILL", shop.serving.told.units["product"].1);
+    // It cannot come up: that is no reason to end the others, or to give it up.
+    while !home.said().contains("product is started again until it comes up") {
+        shop.client.get("", "/readyz").await;
+    }
+    postgres.restart().unwrap();
+    let since = now();
+    // Whoever has ended answers nothing, and customers would ask for ever.
+    shop.until_ready().await;
+    trial.settles(since).await;
+    regulars.nothing_is_lost(&home, shop).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_paused_holder_of_a_lock_a_slow_database_and_a_lost_redis_delay_orders_and_lose_none() {
     let (postgres, redis) = (Postgres::start().unwrap(), Redis::start().unwrap());
     let home = Home::patient("spread:validated-async");

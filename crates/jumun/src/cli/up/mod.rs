@@ -12,9 +12,11 @@ use jumun::config::Flags;
 use jumun::folder::Folder;
 use jumun::server::webhook_secret;
 use jumun::spread::GATEWAY;
+use kernel::time::Backoff;
 use kernel::topology::Topology;
 use shop::Domains;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpSocket;
@@ -43,8 +45,8 @@ pub(crate) struct Up {
     new_epochs: Vec<String>,
 }
 
-/// How long a unit that ended by itself is left alone before it is started again.
-const AGAIN_AFTER: Duration = Duration::from_millis(200);
+/// How long a process that ended by itself is left alone before it is started again, and longer each time that it does not come up.
+const AGAIN: Backoff = Backoff { first: Duration::from_millis(200), cap: Duration::from_secs(5) };
 
 impl Up {
     pub(crate) fn run(self) -> anyhow::Result<Ended> {
@@ -68,12 +70,12 @@ impl Up {
             let mut children = start_all(&plans.all).await?;
             announce(&config, &children);
             let ended = tokio::select! {
-                () = farewell.heard() => Ok(()),
-                failed = keep_up(&plans.all, &mut children) => failed,
+                () = farewell.heard() => Ended::Well,
+                ended = keep_up(&plans.all, &mut children) => match ended {},
             };
             eprintln!("stopping: the gateway, then the units");
             stop_all(children).await;
-            ended.map(|()| Ended::Well)
+            Ok(ended)
         })
     }
 }
@@ -158,18 +160,31 @@ async fn start_all(plans: &[Plan]) -> anyhow::Result<Vec<Child>> {
     Ok(children)
 }
 
-/// Starts again whoever ends by itself, for ever. One that cannot be started again ends the others, too.
-async fn keep_up(plans: &[Plan], children: &mut [Child]) -> anyhow::Result<()> {
+/// Starts again whoever ends by itself, for ever: what it needs may be away just then, and the others go on without it.
+async fn keep_up(plans: &[Plan], children: &mut [Child]) -> Infallible {
+    let kept_up = plans.iter().zip(children).map(|(plan, child)| Box::pin(keep_one_up(plan, child)));
+    let (never, ..) = futures::future::select_all(kept_up).await;
+    never
+}
+
+async fn keep_one_up(plan: &Plan, child: &mut Child) -> Infallible {
     loop {
-        let waits = children.iter_mut().map(|child| Box::pin(child.ended()));
-        let (status, which, _) = futures::future::select_all(waits).await;
-        let plan = &plans[which];
+        let status = child.ended().await;
         eprintln!("{} ended by itself ({status}); it is started again", plan.name());
-        tokio::time::sleep(AGAIN_AFTER).await;
-        let mut child = Child::start(plan)?;
-        child.listens().await?;
-        children[which] = child;
+        for failures in 0.. {
+            tokio::time::sleep(AGAIN.wait(failures)).await;
+            match start_again(plan, child).await {
+                Ok(()) => break,
+                Err(error) => eprintln!("{error:#}\n{} is started again until it comes up", plan.name()),
+            }
+        }
     }
+}
+
+/// In the place of `child`, whatever is left of that.
+async fn start_again(plan: &Plan, child: &mut Child) -> anyhow::Result<()> {
+    *child = Child::start(plan)?;
+    child.listens().await
 }
 
 /// How much earlier than the units the gateway is asked to end: what it has sent on is answered meanwhile, unless it waits for something.

@@ -65,6 +65,11 @@ impl Home {
         self.folder.path().join("server.log")
     }
 
+    /// What its server has said on stderr so far.
+    pub(crate) fn said(&self) -> String {
+        std::fs::read_to_string(self.log()).unwrap()
+    }
+
     /// What it is made of, in a few words.
     pub(crate) fn parts(&self) -> String {
         let has = |name: &str| self.environment.iter().any(|(given, _)| *given == name);
