@@ -221,6 +221,10 @@ impl Lane {
 }
 
 impl Feed for Lane {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn log(&self) -> &str {
         &self.log
     }

@@ -16,6 +16,11 @@ pub trait Feed: Send + Sync {
     /// The database whose log it is.
     fn log(&self) -> &str;
 
+    /// Whether it is of another process, which starts, ends and is restored without this one.
+    fn is_remote(&self) -> bool {
+        false
+    }
+
     /// The name of the cursor that follows it: the log's, or that of a lane ([`lane_name`]).
     fn cursor(&self) -> &str {
         self.log()

@@ -143,6 +143,10 @@ async fn listen(feed: Weak<HttpFeed>) {
 }
 
 impl Feed for HttpFeed {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn log(&self) -> &str {
         &self.log
     }

@@ -4,13 +4,16 @@
 use jumun_units::api::{ApiParts, router};
 use jumun_units::{HttpFeed, Operator, RemoteReader, ServiceKey, Switchboard};
 use kernel::ids::{Ids, UserId};
+use kernel::state::Write;
+use kernel::topology::{Database, Topology};
 use kernel::{Currency, Entry, Key, Money, Record, Trace, Value};
 use product::{CreateProduct, Product};
 use runtime::adapters::{SystemClock, V7Ids};
 use runtime::ports::clock::Clock;
-use runtime::ports::store::{Compare, Epoch, Position, Query, Reader, StoreError, Top};
-use runtime::system::Opened;
+use runtime::ports::store::{Compare, Cursor, Epoch, Position, Query, Reader, Store, StoreError, Top};
+use runtime::system::{Elsewhere, Opened};
 use runtime::tail::Observer;
+use runtime::worker::Stepped;
 use runtime::{Feed, Neighbour, System, SystemParts, WorkerConfig};
 use shop::{Domains, Policies};
 use std::collections::BTreeMap;
@@ -36,28 +39,40 @@ impl Drop for Unit {
     }
 }
 
+const EPOCH: Epoch = Epoch(Uuid::from_u128(1));
+
+/// The unit of this name, alone; `before` does something to its database first.
+fn parts(unit: &str, before: impl FnOnce(&mut SqliteStore)) -> SystemParts {
+    let domains = Domains::new(Policies::new(Currency::KRW, "none"));
+    let (topology, registry) = domains.place(FILE).unwrap();
+    let database = database(&topology, unit);
+    let mut store = SqliteStore::open_in_memory(&registry.tables(&database), EPOCH).unwrap();
+    before(&mut store);
+    let reader = store.reader();
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
+    let for_ids = Arc::clone(&clock);
+    SystemParts {
+        registry,
+        topology,
+        opened: vec![Opened { database, store: Box::new(store), reader }],
+        elsewhere: Vec::new(),
+        guards: BTreeMap::new(),
+        clock,
+        ids: Box::new(move || Box::new(V7Ids::new(Arc::clone(&for_ids), 0)) as Box<dyn Ids + Send>),
+        outside: BTreeMap::new(),
+        config: WorkerConfig::default(),
+        door_capacity: 100,
+    }
+}
+
+fn database(topology: &Topology, unit: &str) -> Database {
+    topology.databases().into_iter().find(|database| database.unit == unit).unwrap()
+}
+
 impl Unit {
     async fn start() -> Self {
-        let domains = Domains::new(Policies::new(Currency::KRW, "none"));
-        let (topology, registry) = domains.place(FILE).unwrap();
-        let database = topology.databases().into_iter().find(|database| database.unit == "product").unwrap();
-        let store =
-            SqliteStore::open_in_memory(&registry.tables(&database), Epoch(Uuid::from_u128(1))).unwrap();
-        let reader = store.reader();
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock::default());
-        let for_ids = Arc::clone(&clock);
-        let parts = SystemParts {
-            registry: registry.clone(),
-            topology,
-            opened: vec![Opened { database, store: Box::new(store), reader }],
-            elsewhere: Vec::new(),
-            guards: BTreeMap::new(),
-            clock,
-            ids: Box::new(move || Box::new(V7Ids::new(Arc::clone(&for_ids), 0)) as Box<dyn Ids + Send>),
-            outside: BTreeMap::new(),
-            config: WorkerConfig::default(),
-            door_capacity: 100,
-        };
+        let parts = parts("product", |_| ());
+        let registry = parts.registry.clone();
         let (system, workers) = parts.assemble().unwrap();
         system.start(workers).unwrap();
         let (closing, closed) = watch::channel(false);
@@ -151,6 +166,37 @@ async fn another_units_log_is_heard_from_where_it_stood() {
         assert_eq!(positions, (after.0 + 1..=before.0 + 2).collect::<Vec<_>>());
     }
     assert!(feed.after(feed.reach(), 9).unwrap().is_empty());
+}
+
+/// Whoever follows it does not end for it, whether it notices at its start or later.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn another_units_log_that_was_restored_is_refused_and_nobody_ends_for_it() {
+    let unit = Unit::start().await;
+    unit.product("MUG").await;
+    let peer = switchboard(KEY).peer("product", &unit.address);
+    let feed = HttpFeed::new(&peer, "product");
+    let (sender, heard): (_, Receiver<_>) = channel();
+    feed.observe(Arc::new(Ear(sender)));
+    heard.recv().unwrap();
+    assert!(feed.state().is_ok(), "it is known at the start where the log stands");
+    let mut parts = parts("point", |store| {
+        let row = Cursor { source: "product".into(), epoch: EPOCH.0, position: 9 }.to_row();
+        let ahead = Write { table: Cursor::TABLE, key: Key::of_row(Cursor::TABLE, &row), row: Some(row) };
+        store.begin().unwrap();
+        store.commit(&[ahead], &[]).unwrap();
+    });
+    parts.elsewhere.push(Elsewhere {
+        database: database(&parts.topology, "product"),
+        reader: Arc::new(RemoteReader::new(peer, "product")),
+        feeds: vec![feed],
+        kept_for: BTreeMap::new(),
+        neighbour: None,
+    });
+    let (system, mut workers) = parts.assemble().unwrap();
+    for _ in 0..2 {
+        assert!(matches!(workers[0].step(), Stepped::Idle(Some(_))));
+        assert_eq!(system.status().alerts.get("log_refused"), Some(&1), "an operator is told, once");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -23,14 +23,17 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// The source of `feed`, whose cursor `reader` keeps. A log that cannot be asked now is asked later.
+    /// The source of `feed`, whose cursor `reader` keeps. A log that cannot be asked now is asked later; so is one of another process
+    /// that is not what it was, which ends nothing here: it is refused where it is heard, for as long as it is so.
     ///
     /// # Errors
     /// If the cursor cannot be read, or the log ends before it or begins after it.
     pub(super) fn open(consumer: &str, feed: Arc<dyn Feed>, reader: &dyn Reader) -> Result<Self, StoreError> {
         let mut source = Self { feed, epoch: None, taken: Position(0), saved: Position(0) };
-        source.try_to_meet(consumer, reader)?;
-        Ok(source)
+        match source.try_to_meet(consumer, reader) {
+            Err(StoreError::Unusable(_)) if source.feed.is_remote() => Ok(source),
+            met => met.map(|()| source),
+        }
     }
 
     /// Whether it is known where the log stands.

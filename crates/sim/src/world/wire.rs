@@ -134,6 +134,10 @@ impl Wire {
 }
 
 impl Feed for Wire {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn log(&self) -> &str {
         self.source.name()
     }

@@ -403,6 +403,10 @@ struct Wire {
 }
 
 impl Feed for Wire {
+    fn is_remote(&self) -> bool {
+        true
+    }
+
     fn log(&self) -> &str {
         &self.log
     }
