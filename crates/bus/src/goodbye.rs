@@ -1,7 +1,6 @@
 //! A consumer is closed, which takes until the broker has answered all that it was asked: for ever, where it stays away.
 
 use crate::stop::Stop;
-use rdkafka::consumer::{BaseConsumer, ConsumerContext};
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread::Builder;
 use std::time::Duration;
@@ -11,8 +10,8 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// How often it is looked whether the process is to end.
 const LOOK: Duration = Duration::from_millis(50);
 
-/// Closes `consumer`; once `stop` is told, it is left behind if that takes long.
-pub(crate) fn say<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>, name: &str, stop: &Stop) {
+/// Closes `consumer`, by dropping it; once `stop` is told, it is left behind if that takes long.
+pub(crate) fn say(consumer: impl Send + 'static, name: &str, stop: &Stop) {
     let (closing, closed) = channel::<()>();
     let close = move || {
         drop(consumer);
@@ -34,5 +33,44 @@ pub(crate) fn say<C: ConsumerContext + 'static>(consumer: BaseConsumer<C>, name:
             );
             return;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::mpsc::{Receiver, Sender};
+
+    /// A consumer that is closed once its broker answers, or is gone for good.
+    struct Consumer {
+        broker: Receiver<()>,
+        closed: Sender<()>,
+    }
+
+    impl Drop for Consumer {
+        fn drop(&mut self) {
+            // Gone or not: it waits no more.
+            let _ = self.broker.recv();
+            let _ = self.closed.send(());
+        }
+    }
+
+    #[test]
+    fn a_process_that_ends_leaves_behind_what_the_broker_does_not_answer() {
+        let ((answer, broker), (closed, is_closed)) = (channel(), channel());
+        let stop = Stop::default();
+        stop.tell();
+        say(Consumer { broker, closed }, "product", &stop);
+        assert!(is_closed.try_recv().is_err(), "it waits still");
+        drop(answer);
+        assert_eq!(is_closed.recv(), Ok(()), "nothing else keeps it");
+    }
+
+    #[test]
+    fn what_the_broker_answers_is_closed_first() {
+        let ((answer, broker), (closed, is_closed)) = (channel(), channel());
+        answer.send(()).unwrap();
+        say(Consumer { broker, closed }, "product", &Stop::default());
+        assert_eq!(is_closed.try_recv(), Ok(()));
     }
 }

@@ -20,8 +20,16 @@ struct Process {
     resident: u64,
 }
 
-/// What they took for so many orders.
-pub(super) struct Each(BTreeMap<String, (f64, u64, u64)>);
+/// What each took, by its name.
+pub(super) struct Each(BTreeMap<String, Taken>);
+
+#[derive(Clone, Copy)]
+struct Taken {
+    /// Processor time, in microseconds.
+    us: f64,
+    /// Resident memory before and after, in KB.
+    resident: (u64, u64),
+}
 
 impl Processes {
     /// As they are now: the children of `starter`, each by the name of its unit.
@@ -38,9 +46,9 @@ impl Processes {
 
     /// What was taken since `idle`, when `orders` have been made; `small` is the same of a smaller run, which is taken off.
     pub(super) fn each(&self, idle: &Self, small: &Each, orders: f64) -> Each {
-        let each = self.taken(idle).0.into_iter().map(|(name, (us, before, after))| {
-            let taken_off = small.0.get(&name).map_or(0.0, |(us, ..)| *us);
-            (name, ((us - taken_off) / orders, before, after))
+        let each = self.taken(idle).0.into_iter().map(|(name, taken)| {
+            let taken_off = small.0.get(&name).map_or(0.0, |small| small.us);
+            (name, Taken { us: (taken.us - taken_off) / orders, ..taken })
         });
         Each(each.collect())
     }
@@ -49,7 +57,8 @@ impl Processes {
     pub(super) fn taken(&self, idle: &Self) -> Each {
         let taken = self.0.iter().filter_map(|(name, now)| {
             let before = idle.0.get(name)?;
-            Some((name.clone(), (now.us - before.us, before.resident, now.resident)))
+            let resident = (before.resident, now.resident);
+            Some((name.clone(), Taken { us: now.us - before.us, resident }))
         });
         Each(taken.collect())
     }
@@ -74,7 +83,7 @@ fn name(pid: &str) -> Result<String> {
 
 impl fmt::Display for Each {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (number, (name, (us, idle, after))) in self.0.iter().enumerate() {
+        for (number, (name, Taken { us, resident: (idle, after) })) in self.0.iter().enumerate() {
             let comma = if number == 0 { "" } else { ", " };
             write!(f, "{comma}{name} {us:.0} µs ({} → {} MB)", idle / 1024, after / 1024)?;
         }

@@ -30,7 +30,8 @@ impl Source {
     /// If the cursor cannot be read, or the log ends before it or begins after it.
     pub(super) fn open(consumer: &str, feed: Arc<dyn Feed>, reader: &dyn Reader) -> Result<Self, StoreError> {
         let mut source = Self { feed, epoch: None, taken: Position(0), saved: Position(0) };
-        match source.try_to_meet(consumer, reader) {
+        let cursors = cursors_of(source.feed.log(), reader)?;
+        match source.try_to_meet(consumer, &cursors) {
             Err(StoreError::Unusable(_)) if source.feed.is_remote() => Ok(source),
             met => met.map(|()| source),
         }
@@ -42,8 +43,8 @@ impl Source {
     }
 
     /// Asks where the log stands, if that can be asked now: nothing is taken in before it could.
-    fn try_to_meet(&mut self, consumer: &str, reader: &dyn Reader) -> Result<(), StoreError> {
-        match self.meet(consumer, reader) {
+    fn try_to_meet(&mut self, consumer: &str, cursors: &[Cursor]) -> Result<(), StoreError> {
+        match self.meet(consumer, cursors) {
             Err(StoreError::Retry(why)) => {
                 let source = self.feed.log();
                 tracing::debug!(database = consumer, source, why, "a log cannot be reached yet");
@@ -53,9 +54,8 @@ impl Source {
         }
     }
 
-    /// Compares the stored cursor with where the log stands.
-    fn meet(&mut self, consumer: &str, reader: &dyn Reader) -> Result<(), StoreError> {
-        let cursors = cursors_of(self.feed.log(), reader)?;
+    /// Compares the stored cursor, which is one of `cursors`, with where the log stands.
+    fn meet(&mut self, consumer: &str, cursors: &[Cursor]) -> Result<(), StoreError> {
         let own = cursors.iter().find(|cursor| cursor.source == self.feed.cursor());
         let LogState { epoch, head, first } = self.feed.state()?;
         let at = match own {
@@ -94,7 +94,7 @@ impl Source {
         let epoch = match self.epoch {
             Some(epoch) => epoch,
             None => {
-                self.try_to_meet(consumer, reader)?;
+                self.try_to_meet(consumer, &cursors_of(self.feed.log(), reader)?)?;
                 return Ok(Vec::new());
             }
         };
